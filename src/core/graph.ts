@@ -1,0 +1,239 @@
+/**
+ * What each dependency of a lockfile means, and what of it a platform gets. Which version a name means is read from the
+ * locations, as every reader of the hoisted layout does: name N from location K is `K/N`, else one segment up, … else `N`.
+ */
+import { CspError } from "./errors.ts";
+import { parentLocation } from "./location.ts";
+import type { LockedPackage, Lockfile } from "./lockfile.ts";
+import { fits, type Platform, platformName } from "./platform.ts";
+
+export interface Edge {
+  /** The name it is imported by. */
+  name: string;
+  to: Node;
+  /** True where the dependent works without it. */
+  optional: boolean;
+}
+
+export interface Node {
+  pkg: LockedPackage;
+  edges: Edge[];
+}
+
+export interface Graph {
+  /** By location, in the lockfile's order. */
+  nodes: ReadonlyMap<string, Node>;
+  /** What the allowlist names, in byte order of the names. */
+  roots: readonly Edge[];
+}
+
+/** Builds the whole graph, all platforms. Throws CSP_LOCKFILE_INVALID where a required dependency leads nowhere. */
+export function buildGraph(lockfile: Lockfile, file: string): Graph {
+  const nodes = new Map<string, Node>();
+  for (const [location, pkg] of lockfile.packages) nodes.set(location, { pkg, edges: [] });
+  const problems: string[] = [];
+  for (const node of nodes.values()) {
+    const { pkg } = node;
+    const connect = (names: Readonly<Record<string, string>>, optional: boolean | "peer"): void => {
+      for (const name in names) {
+        if (pkg.unresolved.includes(name)) continue;
+        const to = lookUp(nodes, pkg.location, name);
+        if (to === undefined) {
+          if (optional === false) problems.push(`\`${pkg.location}\` needs \`${name}\`, which is not there`);
+        } else if (to !== node) {
+          node.edges.push({ name, to, optional: optional === "peer" ? pkg.optionalPeers.includes(name) : optional });
+        }
+      }
+    };
+    connect(pkg.dependencies, false);
+    connect(pkg.optionalDependencies, true);
+    connect(pkg.peerDependencies, "peer");
+    if (node.edges.length > 1) node.edges = distinct(node.edges);
+    if (pkg.bundled && !nodes.has(parentLocation(pkg.location)))
+      problems.push(`\`${pkg.location}\` is bundled in nothing`);
+  }
+  const roots: Edge[] = [];
+  const takeRoots = (names: Readonly<Record<string, string>>, optional: boolean): void => {
+    for (const name in names) {
+      const to = nodes.get(name);
+      if (to !== undefined) roots.push({ name, to, optional });
+      else if (!optional) problems.push(`the root names \`${name}\`, which is not there`);
+    }
+  };
+  takeRoots(lockfile.dependencies, false);
+  takeRoots(lockfile.optionalDependencies, true);
+  if (problems.length > 0) {
+    throw new CspError("CSP_LOCKFILE_INVALID", {
+      message: `\`${file}\` is not complete`,
+      details: problems.slice(0, 20),
+      hint: "restore it from version control, or remove it and run `csp lock`",
+    });
+  }
+  return { nodes, roots: roots.sort(byName) };
+}
+
+/** The walk-up rule. */
+function lookUp(nodes: ReadonlyMap<string, Node>, location: string, name: string): Node | undefined {
+  for (let at = location; at !== ""; at = parentLocation(at)) {
+    const found = nodes.get(`${at}/${name}`);
+    if (found !== undefined) return found;
+  }
+  return nodes.get(name);
+}
+
+/** One edge a name, in byte order; a name listed twice is required if either says so. */
+function distinct(edges: Edge[]): Edge[] {
+  edges.sort(byName);
+  const result: Edge[] = [];
+  for (const edge of edges) {
+    const last = result.at(-1);
+    if (last?.name === edge.name) last.optional = last.optional && edge.optional;
+    else result.push(edge);
+  }
+  return result;
+}
+
+const byName = (a: Edge, b: Edge): number => (a.name < b.name ? -1 : a.name > b.name ? 1 : 0);
+
+/** The part of a graph that a platform gets. */
+export interface Selection {
+  /** Reachable nodes, bundled ones included. */
+  nodes: ReadonlySet<Node>;
+  roots: readonly Edge[];
+  /** Optional packages left out because they do not fit, in the order they were met. */
+  skipped: readonly Node[];
+}
+
+/**
+ * Walks from the roots along what fits the platform. An optional dependency that does not fit, or that requires one
+ * that does not, is left out; a required one throws CSP_PLATFORM with the chain that brought it.
+ */
+export function selectForPlatform(graph: Graph, platform: Platform): Selection {
+  const unfit = findUnfit(graph, platform);
+  const nodes = new Set<Node>();
+  const skipped = new Set<Node>();
+  const via = new Map<Node, Node>();
+  const queue: Node[] = [];
+  const visit = (edge: Edge, from: Node | undefined): boolean => {
+    if (unfit.has(edge.to)) {
+      if (!edge.optional) throw platformError(edge.to, from, via, platform);
+      skipped.add(edge.to);
+      return false;
+    }
+    if (!nodes.has(edge.to)) {
+      nodes.add(edge.to);
+      if (from !== undefined) via.set(edge.to, from);
+      queue.push(edge.to);
+    }
+    return true;
+  };
+  const roots = graph.roots.filter((edge) => visit(edge, undefined));
+  for (let node = queue.pop(); node !== undefined; node = queue.pop()) {
+    for (const edge of node.edges) visit(edge, node);
+  }
+  for (const node of nodes) skipped.delete(node);
+  return { nodes, roots, skipped: [...skipped] };
+}
+
+/** Nodes that do not fit, and those that require one, to the end of every chain. */
+function findUnfit(graph: Graph, platform: Platform): Set<Node> {
+  const unfit = new Set<Node>();
+  for (const node of graph.nodes.values()) {
+    if (!node.pkg.bundled && !fits(node.pkg.limits, platform)) unfit.add(node);
+  }
+  if (unfit.size === 0) return unfit;
+  const dependents = new Map<Node, Node[]>();
+  for (const node of graph.nodes.values()) {
+    for (const edge of node.edges) {
+      if (edge.optional) continue;
+      const list = dependents.get(edge.to);
+      if (list) list.push(node);
+      else dependents.set(edge.to, [node]);
+    }
+  }
+  const queue = [...unfit];
+  for (let node = queue.pop(); node !== undefined; node = queue.pop()) {
+    for (const dependent of dependents.get(node) ?? []) {
+      if (unfit.has(dependent)) continue;
+      unfit.add(dependent);
+      queue.push(dependent);
+    }
+  }
+  return unfit;
+}
+
+function platformError(node: Node, from: Node | undefined, via: ReadonlyMap<Node, Node>, platform: Platform): CspError {
+  const chain: string[] = [];
+  for (let at = from; at !== undefined; at = via.get(at)) chain.unshift(label(at));
+  let blocker = node;
+  const seen = new Set<Node>();
+  while (fits(blocker.pkg.limits, platform) && !seen.has(blocker)) {
+    seen.add(blocker);
+    chain.push(label(blocker));
+    blocker =
+      blocker.edges.find((edge) => !edge.optional && !seen.has(edge.to) && mayBlock(edge.to, platform))?.to ?? blocker;
+  }
+  const { os, cpu, libc } = blocker.pkg.limits;
+  const limits = [os, cpu, libc].filter((list) => list.length > 0).map((list) => list.join(" or "));
+  const top = chain[0] ?? label(blocker);
+  return new CspError("CSP_PLATFORM", {
+    message: `\`${label(blocker)}\` does not run on ${platformName(platform)}`,
+    details: [
+      `it is for ${limits.join(", ")}`,
+      ...(chain.length > 0 ? [`required by ${[...chain, label(blocker)].join(" > ")}`] : ["the allowlist names it"]),
+    ],
+    hint: `mark \`${top.slice(0, top.lastIndexOf("@"))}\` with \`optional: true\` in the allowlist to leave it out where it does not fit`,
+    data: { package: blocker.pkg.name, version: blocker.pkg.version, os, cpu, libc },
+  });
+}
+
+function mayBlock(node: Node, platform: Platform, seen = new Set<Node>()): boolean {
+  if (!fits(node.pkg.limits, platform)) return true;
+  seen.add(node);
+  return node.edges.some((edge) => !edge.optional && !seen.has(edge.to) && mayBlock(edge.to, platform, seen));
+}
+
+/** `name@version`. */
+export function label(node: Node): string {
+  return `${node.pkg.name}@${node.pkg.version}`;
+}
+
+/** A shortest chain from a root to the node with this location, as nodes; empty where none leads there. */
+export function shortestChain(graph: Graph, location: string): Node[] {
+  const via = new Map<Node, Node | undefined>();
+  let level: Node[] = [];
+  for (const root of graph.roots) {
+    if (!via.has(root.to)) via.set(root.to, undefined), level.push(root.to);
+  }
+  while (level.length > 0) {
+    const next: Node[] = [];
+    for (const node of level) {
+      if (node.pkg.location === location) {
+        const chain: Node[] = [];
+        for (let at: Node | undefined = node; at !== undefined; at = via.get(at)) chain.unshift(at);
+        return chain;
+      }
+      for (const edge of node.edges) {
+        if (!via.has(edge.to)) via.set(edge.to, node), next.push(edge.to);
+      }
+    }
+    level = next;
+  }
+  return [];
+}
+
+/** Distance of every reachable node from the allowlist: 1 for what it names itself. */
+export function depths(graph: Graph): Map<Node, number> {
+  const result = new Map<Node, number>();
+  let level = graph.roots.map((edge) => edge.to);
+  for (let depth = 1; level.length > 0; depth++) {
+    const next: Node[] = [];
+    for (const node of level) {
+      if (result.has(node)) continue;
+      result.set(node, depth);
+      for (const edge of node.edges) next.push(edge.to);
+    }
+    level = next;
+  }
+  return result;
+}
