@@ -2,6 +2,11 @@
 import { depth, driveLetter, foldName, type PathLimits, packagePath } from "./tar-path.ts";
 import { printable, tarRefusal } from "./tar-rules.ts";
 
+export interface LedgerLimits extends PathLimits {
+  /** Directories, also those that only the names of files imply: one short entry can ask for many. */
+  entries: number;
+}
+
 /** What an archive has put where, so far. */
 export interface PathLedger {
   /** The path inside the package, or undefined for a file beside the top directory, which no installer unpacks. */
@@ -25,7 +30,7 @@ export interface LedgerEvents {
 }
 
 /** Throws CSP_TARBALL_INVALID for names that collide, are file and directory, or lead through a link. */
-export function createPathLedger(limits: PathLimits, events: LedgerEvents): PathLedger {
+export function createPathLedger(limits: LedgerLimits, events: LedgerEvents): PathLedger {
   /** Folded path to the path as spelt. */
   const files = new Map<string, string>();
   const directories = new Map<string, string>();
@@ -55,6 +60,9 @@ export function createPathLedger(limits: PathLimits, events: LedgerEvents): Path
     if (spelt !== undefined && spelt !== path) throw collision(name, spelt);
     directories.set(folded, path);
     known.add(path);
+    if (directories.size > limits.entries) {
+      throw tarRefusal("entry-count", `brings the archive over ${limits.entries} directories`, name);
+    }
     events.directory(path);
   }
 

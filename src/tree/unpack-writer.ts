@@ -1,11 +1,10 @@
 /** Writes the entries of a package archive into a directory that nobody else uses. */
 import * as fs from "node:fs";
 import type { TarSink } from "../core/tar.ts";
-import { createPathLedger, type PathLedger } from "../core/tar-ledger.ts";
-import type { PathLimits } from "../core/tar-path.ts";
+import { createPathLedger, type LedgerLimits, type PathLedger } from "../core/tar-ledger.ts";
 import { tarRefusal } from "../core/tar-rules.ts";
 
-export interface WriterLimits extends PathLimits {
+export interface WriterLimits extends LedgerLimits {
   /** package.json is held in memory up to this size. */
   manifestBytes: number;
 }
@@ -129,7 +128,7 @@ function storable<T>(name: string, act: () => T): T {
   try {
     return act();
   } catch (error) {
-    const code = error instanceof Error && "code" in error && "syscall" in error ? error.code : undefined;
+    const code = error instanceof Error && "code" in error ? error.code : undefined;
     if (typeof code !== "string" || !namesFault.has(code)) throw error;
     throw tarRefusal("unstorable", `cannot be stored on this file system (${code})`, name, error);
   }
