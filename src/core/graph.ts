@@ -203,7 +203,9 @@ export function shortestChain(graph: Graph, location: string): Node[] {
   const via = new Map<Node, Node | undefined>();
   let level: Node[] = [];
   for (const root of graph.roots) {
-    if (!via.has(root.to)) via.set(root.to, undefined), level.push(root.to);
+    if (via.has(root.to)) continue;
+    via.set(root.to, undefined);
+    level.push(root.to);
   }
   while (level.length > 0) {
     const next: Node[] = [];
@@ -214,7 +216,9 @@ export function shortestChain(graph: Graph, location: string): Node[] {
         return chain;
       }
       for (const edge of node.edges) {
-        if (!via.has(edge.to)) via.set(edge.to, node), next.push(edge.to);
+        if (via.has(edge.to)) continue;
+        via.set(edge.to, node);
+        next.push(edge.to);
       }
     }
     level = next;

@@ -8,6 +8,7 @@ import { isObject, type Json, type JsonObject, parseJsonc } from "./jsonc.ts";
 import { isSafeName, splitLocation } from "./location.ts";
 import { lockfileText } from "./lockfile-text.ts";
 import type { PlatformLimits } from "./platform.ts";
+import { isTarballPath } from "./tarball-path.ts";
 
 export type Linker = "isolated" | "hoisted";
 
@@ -246,15 +247,6 @@ function isBinName(name: string): boolean {
 function isInside(path: Json | undefined): boolean {
   if (typeof path !== "string" || path === "" || /[\\\0]/.test(path) || path.startsWith("/")) return false;
   return !path.split("/").includes("..");
-}
-
-/** True for a path that stays on the registry's own origin. */
-function isTarballPath(path: string): boolean {
-  return (
-    /^\/?[\w@~%+!$&'()*,;=:.-][^\\\s]*$/.test(path) &&
-    !/^\/\/|^[a-z][a-z0-9+.-]*:/i.test(path) &&
-    !path.split(/[/?#]/).includes("..")
-  );
 }
 
 /** An exact semantic version, prerelease and build included; 256 characters at most. */

@@ -1,0 +1,59 @@
+/** What a command is: it declares its arguments, calls one verb, and returns what to show. Only the program prints. */
+import type { Command } from "commander";
+import type { Context } from "../ops/context.ts";
+import type { Paint } from "./paint.ts";
+
+/** Options that every command takes. */
+export interface CommonOptions {
+  cwd?: string;
+  dataDir?: string;
+  json?: boolean;
+  dryRun?: boolean;
+  quiet?: boolean;
+  verbose?: number;
+  color?: boolean;
+  reporter?: string;
+  offline?: boolean;
+  reason?: string;
+  lockTimeout?: string;
+  resolveTimeout?: string;
+  trustProjectNpmrc?: boolean;
+  yes?: boolean;
+}
+
+/** What a command may ask of its surroundings. */
+export interface Session {
+  /** The context of ops, made at first use; with `here` the project is the working directory, not one above it. */
+  context: (options?: { here: boolean }) => Context;
+  /** The command as people type it: `csp install`. */
+  title: string;
+  /** The word that was typed for the command: its name or an alias. */
+  invokedAs: string;
+  paint: Paint;
+  /** True where a person can be asked: terminals at both ends, and not in CI. */
+  canAsk: boolean;
+  inCi: boolean;
+  /** Columns of the terminal that shows the result; undefined where it is none. */
+  columns: number | undefined;
+  verbose: number;
+}
+
+/** What a command did or found. */
+export interface Report {
+  /** The `data` of `--json`. */
+  data: unknown;
+  /** Lines for people, on stdout. */
+  lines: readonly string[];
+  /** Exit status where it is not 0. */
+  exit?: number;
+  /** Ends csp by this signal, as the child ended that it stands for. */
+  signal?: NodeJS.Signals;
+  /** True where nothing is to be printed: the output was the child's. */
+  silent?: boolean;
+}
+
+export interface CommandModule<Options = CommonOptions> {
+  /** Declares arguments and options. */
+  define: (command: Command) => void;
+  run: (session: Session, args: readonly string[], options: Options) => Promise<Report>;
+}

@@ -1,0 +1,52 @@
+import { underInstallLock } from "../../ops/host-locks.ts";
+import { applyInstall, isUpToDate, planInstall, readFrozen } from "../../ops/install.ts";
+import { short } from "../../ops/status.ts";
+import type { CommandModule, CommonOptions } from "../command.ts";
+import { changeLines, formatTook, installData, installLines, installPlanLines } from "../summary.ts";
+
+interface InstallFlags extends CommonOptions {
+  frozenLockfile?: boolean;
+}
+
+export const install: CommandModule<InstallFlags> = {
+  define(command) {
+    command
+      .option("--frozen-lockfile", "refuse to write a lockfile; the default in CI and of `csp ci`")
+      .option("--no-frozen-lockfile", "write the lockfile where needed, also in CI")
+      .option("--offline", "use what is on this host; open no socket");
+  },
+  async run(session, _args, options) {
+    const started = performance.now();
+    const ctx = session.context();
+    const { paint } = session;
+    const frozen = options.frozenLockfile ?? (session.inCi || session.invokedAs === "ci");
+    const current = isUpToDate(ctx);
+    if (current !== undefined) {
+      const lines = [
+        `nothing to do: ${paint.bold(short(current.hash))} is current ${paint.dim(formatTook(performance.now() - started))}`,
+      ];
+      return {
+        lines,
+        data: { from: current.hash, to: current.hash, switched: false, built: 0, fetched: 0, fetchedBytes: 0 },
+      };
+    }
+    if (options.dryRun) {
+      const plan = await planInstall(ctx, { frozen });
+      return {
+        lines: [...changeLines(plan.lock.changes, paint, session.verbose > 0), ...installPlanLines(plan.host, paint)],
+        data: installData(plan, undefined),
+      };
+    }
+    // A refusal must not even create the data directory.
+    if (frozen) readFrozen(ctx);
+    return underInstallLock(ctx, async () => {
+      const plan = await planInstall(ctx, { frozen });
+      const outcome = await applyInstall(ctx, plan, { reason: options.reason });
+      const lines = [
+        ...changeLines(plan.lock.changes, paint, session.verbose > 0),
+        ...installLines(outcome, paint, started),
+      ];
+      return { lines, data: installData(plan, outcome) };
+    });
+  },
+};

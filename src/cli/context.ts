@@ -1,0 +1,89 @@
+/** The surroundings of a command as values: the only place that reads environment, working directory and machine. */
+import { existsSync, realpathSync } from "node:fs";
+import { availableParallelism, homedir, hostname, tmpdir } from "node:os";
+import { basename, dirname, join, resolve } from "node:path";
+import { CspError, type Warning } from "../core/errors.ts";
+import { durationForm, parseDuration } from "../core/quantity.ts";
+import { detectPlatform } from "../fs/host-platform.ts";
+import { describeHolder } from "../fs/lock-holder.ts";
+import type { Context } from "../ops/context.ts";
+import type { CommonOptions } from "./command.ts";
+import type { Reporter } from "./progress.ts";
+import type { Interrupt } from "./signals.ts";
+import { version } from "./version.ts";
+
+export const allowlistName = "script-packages.yaml";
+export const lockfileName = "script-packages.lock";
+
+/** Builds the context of a command. Throws CSP_CONFIG for values that cannot be used. */
+export function createContext(
+  options: CommonOptions,
+  title: string,
+  outside: { reporter: Reporter; interrupt: Interrupt; warn: (warning: Warning) => void; here: boolean },
+): Context {
+  const { env } = process;
+  const cwd = resolve(options.cwd ?? process.cwd());
+  if (!existsSync(cwd)) {
+    throw new CspError("CSP_USAGE", {
+      message: `there is no folder \`${cwd}\``,
+      hint: "say another one with `--cwd <dir>`",
+    });
+  }
+  const directory = outside.here ? cwd : findProject(cwd);
+  return {
+    project: { directory, allowlist: join(directory, allowlistName), lockfile: join(directory, lockfileName) },
+    dataRoot: dataRoot(options.dataDir, env.CHECKSTACK_DATA_DIR, directory),
+    platform: detectPlatform(),
+    bun: process.execPath,
+    version,
+    cores: availableParallelism(),
+    env,
+    home: env.HOME ?? homedir(),
+    temporary: tmpdir(),
+    who: `${userName(env)}@${hostname()}`,
+    command: title,
+    offline: options.offline === true,
+    trustProject: options.trustProjectNpmrc === true,
+    resolveTimeoutMs: duration(options.resolveTimeout ?? env.CSP_RESOLVE_TIMEOUT, "--resolve-timeout", 300_000),
+    lockTimeoutMs: duration(options.lockTimeout ?? env.CSP_LOCK_TIMEOUT, "--lock-timeout", 600_000),
+    now: Date.now,
+    signal: outside.interrupt.signal,
+    progress: outside.reporter.progress,
+    warn: outside.warn,
+    waiting: (holder) => outside.reporter.notice(`waiting for ${describeHolder(holder)}`),
+  };
+}
+
+/** The nearest folder upwards that has an allowlist or a lockfile; the working directory where none has. */
+function findProject(cwd: string): string {
+  for (let at = cwd; ; at = dirname(at)) {
+    if (existsSync(join(at, allowlistName)) || existsSync(join(at, lockfileName))) return at;
+    if (at === dirname(at)) return cwd;
+  }
+}
+
+function dataRoot(flag: string | undefined, variable: string | undefined, project: string): string {
+  const directory = flag !== undefined ? resolve(flag) : variable ? resolve(variable) : join(project, ".data");
+  return realPathOf(join(directory, "script-packages"));
+}
+
+/** The path without symlinks, as far as it exists. */
+function realPathOf(path: string): string {
+  try {
+    return realpathSync(path);
+  } catch {
+    return path === dirname(path) ? path : join(realPathOf(dirname(path)), basename(path));
+  }
+}
+
+function duration(text: string | undefined, name: string, otherwise: number): number {
+  if (text === undefined || text === "") return otherwise;
+  const parsed = parseDuration(text);
+  if (parsed !== undefined) return parsed;
+  throw new CspError("CSP_CONFIG", { message: `\`${name} ${text}\` is no duration`, hint: `write ${durationForm}` });
+}
+
+/** The name people know the user by; the number where the environment has none. */
+function userName(env: Readonly<Record<string, string | undefined>>): string {
+  return env.SUDO_USER || env.USER || env.LOGNAME || `uid-${process.getuid?.() ?? "?"}`;
+}

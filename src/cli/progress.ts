@@ -1,0 +1,113 @@
+/** Progress on stderr: in place on a terminal, appended lines elsewhere, one JSON object a line for programs. */
+
+import { CspError } from "../core/errors.ts";
+import { formatSize } from "../core/quantity.ts";
+import type { Progress } from "../ops/context.ts";
+import type { CommonOptions } from "./command.ts";
+
+export interface Reporter {
+  progress: (progress: Progress) => void;
+  /** Something worth saying at once, such as a wait. */
+  notice: (text: string) => void;
+  /** Clears what is in place. */
+  end: () => void;
+}
+
+const kinds = ["default", "append-only", "ndjson", "silent"] as const;
+
+const verbs: Readonly<Record<Progress["phase"], string>> = {
+  resolve: "resolving",
+  measure: "measuring",
+  fetch: "fetching and unpacking",
+  link: "linking",
+  sync: "syncing to disk",
+  switch: "switching",
+};
+
+/** Chooses by flag and environment; quick work shows nothing. */
+export function createReporter(
+  options: CommonOptions,
+  env: Readonly<Record<string, string | undefined>>,
+  isTerminal: boolean,
+): Reporter {
+  const kind = options.reporter ?? env.CSP_REPORTER ?? "default";
+  if (!kinds.includes(kind as (typeof kinds)[number])) {
+    throw new CspError("CSP_USAGE", {
+      message: `there is no reporter \`${kind}\``,
+      hint: `write one of ${kinds.join(", ")}`,
+    });
+  }
+  if (options.quiet || kind === "silent") return { progress: () => {}, notice: () => {}, end: () => {} };
+  if (kind === "ndjson") return ndjson();
+  return kind === "default" && isTerminal && env.TERM !== "dumb" ? inPlace() : appendOnly();
+}
+
+function describe({ phase, done, total, bytes, totalBytes }: Progress): string {
+  const count = total > 1 ? ` ${done}/${total}` : "";
+  const size = totalBytes > 0 ? `, ${formatSize(bytes)} of ${formatSize(totalBytes)}` : "";
+  return `${verbs[phase]}${count}${size}`;
+}
+
+/** A phase is named once, and only when the command has taken longer than a moment. */
+function appendOnly(): Reporter {
+  const start = performance.now();
+  let last: string | undefined;
+  return {
+    progress(progress) {
+      if (progress.phase === last || performance.now() - start < 2000) return;
+      last = progress.phase;
+      process.stderr.write(`${describe(progress)} …\n`);
+    },
+    notice: (text) => process.stderr.write(`${text}\n`),
+    end: () => {},
+  };
+}
+
+function ndjson(): Reporter {
+  const write = (value: object): void => {
+    process.stderr.write(`${JSON.stringify({ time: new Date().toISOString(), level: "info", ...value })}\n`);
+  };
+  let last = 0;
+  return {
+    progress(progress) {
+      const now = performance.now();
+      if (now - last < 100 && progress.done !== progress.total) return;
+      last = now;
+      write({ name: "csp:progress", ...progress });
+    },
+    notice: (message) => write({ name: "csp:notice", message }),
+    end: () => {},
+  };
+}
+
+/** A spinner, loaded when the work turns out not to be quick. */
+function inPlace(): Reporter {
+  let latest = "";
+  let spinner: import("ora").Ora | undefined;
+  let ended = false;
+  const timer = setTimeout(async () => {
+    const { default: ora } = await import("ora");
+    if (ended) return;
+    spinner = ora({ text: latest, stream: process.stderr, discardStdin: false, hideCursor: false }).start();
+  }, 150);
+  timer.unref();
+  let painted = 0;
+  return {
+    progress(progress) {
+      latest = describe(progress);
+      const now = performance.now();
+      if (spinner === undefined || now - painted < 50) return;
+      painted = now;
+      spinner.text = latest;
+    },
+    notice(text) {
+      spinner?.clear();
+      process.stderr.write(`${text}\n`);
+    },
+    end() {
+      ended = true;
+      clearTimeout(timer);
+      spinner?.stop();
+    },
+  };
+}

@@ -1,0 +1,44 @@
+/** Everything that changes a host's trees does it under the same two locks. */
+import { mkdirSync } from "node:fs";
+import { join } from "node:path";
+import { replaceFile } from "../fs/durable.ts";
+import { acquireLock } from "../fs/lock.ts";
+import { probeLocks } from "../fs/lock-probe.ts";
+import { removeStaleScratch } from "../fs/scratch.ts";
+import { type HostPaths, hostPaths } from "../tree/layout.ts";
+import type { Context } from "./context.ts";
+
+/**
+ * Runs `body` with the install lock (one installer at a time) and a share of the gc lock (no collector meanwhile).
+ * Creates the data directory; leftovers of dead installers are removed first. Throws CSP_LOCK_TIMEOUT, CSP_READ_ONLY or
+ * CSP_LOCKS_UNSUPPORTED.
+ */
+export async function underInstallLock<T>(ctx: Context, body: () => Promise<T>): Promise<T> {
+  const paths = openDataRoot(ctx);
+  const request = { purpose: ctx.command, now: ctx.now, wait: { timeoutMs: ctx.lockTimeoutMs }, signal: ctx.signal };
+  const install = await acquireLock(paths.installLock, { ...request, mode: "exclusive", onWait: ctx.waiting });
+  try {
+    const gc = await acquireLock(paths.gcLock, { ...request, mode: "shared", onWait: ctx.waiting });
+    try {
+      removeStaleScratch(paths.tmp);
+      return await body();
+    } finally {
+      gc.release();
+    }
+  } finally {
+    install.release();
+  }
+}
+
+/** Creates what is missing of a data directory, and checks once that its file system has working locks. */
+function openDataRoot(ctx: Context): HostPaths {
+  const paths = hostPaths(ctx.dataRoot);
+  const isNew = mkdirSync(paths.locks, { recursive: true, mode: 0o755 }) !== undefined;
+  mkdirSync(paths.tmp, { recursive: true, mode: 0o755 });
+  if (isNew) {
+    probeLocks(paths.locks);
+    // Nothing in here belongs into version control.
+    replaceFile(join(paths.root, ".gitignore"), "*\n", { mode: 0o644 });
+  }
+  return paths;
+}

@@ -1,0 +1,29 @@
+/** The registry as the user's npm configuration and the allowlist describe it. */
+import type { Allowlist } from "../core/allowlist.ts";
+import { createRegistryClient, type RegistryClient } from "../registry/client.ts";
+import { loadNpmConfiguration, type NpmConfiguration } from "../registry/config.ts";
+import type { Context } from "./context.ts";
+
+export interface Registry {
+  configuration: NpmConfiguration;
+  client: RegistryClient;
+}
+
+/** Reads the configuration (no request is made) and hands its warnings on. */
+export function openRegistry(ctx: Context, allowlist: Allowlist): Registry {
+  const { url, scopes } = allowlist.registry;
+  const configuration = loadNpmConfiguration({
+    projectDir: ctx.project.directory,
+    home: ctx.home,
+    env: ctx.env,
+    override: { ...(url === undefined ? {} : { url }), scopes },
+    trustProject: ctx.trustProject,
+  });
+  const client = createRegistryClient({
+    configuration,
+    userAgent: `csp/${ctx.version}`,
+    offline: ctx.offline,
+    signal: ctx.signal,
+  });
+  return { configuration, client };
+}

@@ -1,0 +1,166 @@
+/** What this host has, what the project wants, and whether that is the same. */
+import { join } from "node:path";
+import { CspError, isCspError } from "../core/errors.ts";
+import { buildGraph } from "../core/graph.ts";
+import { type LockfileHash, lockfileHash } from "../core/lockfile-hash.ts";
+import { compareToAllowlist } from "../core/lockfile-match.ts";
+import { platformName } from "../core/platform.ts";
+import { planTree } from "../core/tree-plan.ts";
+import { readCurrent } from "../tree/current.ts";
+import { type JournalEntry, readJournal } from "../tree/journal.ts";
+import { hostPaths, treePath } from "../tree/layout.ts";
+import { missingInstances, readTree, type TreeDescription } from "../tree/tree.ts";
+import type { Context } from "./context.ts";
+import { isUpToDate } from "./install.ts";
+import { readAllowlist, readLockfile } from "./project.ts";
+
+/** The three answers of a host. */
+export type HostState = "none" | "ready" | "not-ready";
+
+export interface TreeStatus {
+  hash: LockfileHash;
+  linker: string;
+  platform: string;
+  packages: number;
+  roots: number;
+  /** Bytes of the tree's blobs. */
+  bytes: number;
+  /** ISO time and who, where the journal says it. */
+  since: string | null;
+  by: string | null;
+  reason: string | null;
+}
+
+export interface Status {
+  state: HostState;
+  /** Why the host is not ready; empty where it is. */
+  drift: string[];
+  /** The command that gets it ready; null where it is. */
+  hint: string | null;
+  desired: { hash: LockfileHash; packages: number } | null;
+  current: TreeStatus | null;
+  previous: LockfileHash | null;
+  platform: string;
+  project: { directory: string; allowlist: boolean; lockfile: boolean };
+  dataDirectory: string;
+}
+
+/** Reads everything `csp status` shows; changes nothing. */
+export function readStatus(ctx: Context): Status {
+  const paths = hostPaths(ctx.dataRoot);
+  const journal = readJournal(paths);
+  const hash = readCurrent(paths);
+  const tree = hash === undefined ? undefined : readTree(paths, hash);
+  const wish = readWish(ctx);
+  const base = {
+    current: tree === undefined ? null : describeTree(tree, journal),
+    previous: journal.findLast((entry) => entry.to === hash)?.from ?? null,
+    platform: platformName(ctx.platform),
+    project: { directory: ctx.project.directory, allowlist: wish.allowlist, lockfile: wish.lockfile },
+    dataDirectory: ctx.dataRoot,
+    desired: wish.desired,
+  };
+  if (hash === undefined) {
+    const hint = wish.allowlist || wish.lockfile ? "csp install" : "csp init";
+    return { ...base, state: "none", drift: [...wish.problems, "this host has no current tree"], hint };
+  }
+  const drift = [...wish.problems];
+  if (tree === undefined) drift.push(`the current tree ${short(hash)} is not there`);
+  else {
+    const missing = missingInstances(paths, tree.instances);
+    if (missing.length > 0) drift.push(`${missing.length} of its ${tree.instances.length} packages are not there`);
+    if (platformName(tree.platform) !== base.platform) drift.push(`it was built for ${platformName(tree.platform)}`);
+  }
+  if (wish.desired !== null && wish.desired.hash !== hash) {
+    drift.push(`the lockfile wants ${short(wish.desired.hash)}, current is ${short(hash)}`);
+  }
+  return drift.length === 0
+    ? { ...base, state: "ready", drift, hint: null }
+    : { ...base, state: "not-ready", drift, hint: wish.problems.length > 0 ? "csp lock" : "csp install" };
+}
+
+interface Wish {
+  allowlist: boolean;
+  lockfile: boolean;
+  desired: Status["desired"];
+  problems: string[];
+}
+
+/** What the project's files want; a project without files wants nothing, a host can live without one. */
+function readWish(ctx: Context): Wish {
+  const quick = isUpToDate(ctx);
+  if (quick !== undefined) {
+    const tree = readTree(hostPaths(ctx.dataRoot), quick.hash);
+    return {
+      allowlist: true,
+      lockfile: true,
+      desired: { hash: quick.hash, packages: tree?.instances.length ?? 0 },
+      problems: [],
+    };
+  }
+  let allowlist: ReturnType<typeof readAllowlist> | undefined;
+  try {
+    allowlist = readAllowlist(ctx.project);
+  } catch (error) {
+    if (!isCspError(error, "CSP_ALLOWLIST_MISSING")) throw error;
+  }
+  const locked = readLockfile(ctx.project);
+  const problems: string[] = [];
+  if (allowlist !== undefined && locked === undefined) problems.push("there is no lockfile");
+  if (locked === undefined) return { allowlist: allowlist !== undefined, lockfile: false, desired: null, problems };
+  if (allowlist !== undefined) {
+    const differences = compareToAllowlist(allowlist.allowlist, locked.lockfile);
+    problems.push(...differences.map((difference) => difference.text));
+  }
+  const plan = planTree(locked.lockfile, buildGraph(locked.lockfile, "the lockfile"), ctx.platform);
+  const desired = { hash: lockfileHash(locked.lockfile), packages: plan.instances.length };
+  return { allowlist: allowlist !== undefined, lockfile: true, desired, problems };
+}
+
+function describeTree(tree: TreeDescription, journal: readonly JournalEntry[]): TreeStatus {
+  const entry = journal.findLast((each) => each.to === tree.hash);
+  return {
+    hash: tree.hash,
+    linker: tree.linker,
+    platform: platformName(tree.platform),
+    packages: tree.instances.length,
+    roots: tree.roots.length,
+    bytes: tree.blobBytes,
+    since: entry?.at ?? null,
+    by: entry?.by ?? null,
+    reason: entry?.reason ?? null,
+  };
+}
+
+/** The first characters of a hash, as people are shown it. */
+export function short(hash: string): string {
+  return hash.slice(0, 12);
+}
+
+/** The tree that is current, whole. Throws CSP_NOT_INSTALLED or CSP_NOT_READY. */
+export function requireCurrent(ctx: Context): {
+  hash: LockfileHash;
+  tree: TreeDescription;
+  folder: string;
+  modules: string;
+} {
+  const paths = hostPaths(ctx.dataRoot);
+  const hash = readCurrent(paths);
+  if (hash === undefined) {
+    throw new CspError("CSP_NOT_INSTALLED", {
+      message: "this host has no current tree",
+      details: [ctx.dataRoot],
+      hint: "run `csp install`",
+    });
+  }
+  const tree = readTree(paths, hash);
+  if (tree === undefined) {
+    throw new CspError("CSP_NOT_READY", {
+      message: `the current tree ${short(hash)} is not there`,
+      details: [treePath(paths, hash)],
+      hint: "run `csp install` to build it again",
+    });
+  }
+  const folder = treePath(paths, hash);
+  return { hash, tree, folder, modules: join(folder, "node_modules") };
+}

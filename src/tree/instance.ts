@@ -1,0 +1,184 @@
+/**
+ * Building package instances in a staging folder. A job is plain data, so that it runs the same in a worker and in place;
+ * it does everything for one digest: check the bytes, stage the blob, unpack once, link the rest.
+ */
+import {
+  chmodSync,
+  closeSync,
+  linkSync,
+  mkdirSync,
+  openSync,
+  readdirSync,
+  readFileSync,
+  symlinkSync,
+  writeSync,
+} from "node:fs";
+import { dirname, join } from "node:path";
+import type { InstanceId } from "../core/closure.ts";
+import { CspError } from "../core/errors.ts";
+import type { Digest } from "../core/integrity.ts";
+import type { InstancePlan, LinkPlan } from "../core/tree-plan.ts";
+import { unpackTarball } from "./unpack.ts";
+
+/** Format of `instance.json`. */
+const instanceFormat = 1;
+
+export interface InstanceJob {
+  digest: Digest;
+  name: string;
+  version: string;
+  /** Where the blob is; undefined where `bytes` come with the job. */
+  cached: string | undefined;
+  /** Where to stage the blob's bytes; undefined where the cache has it. */
+  stageBlob: string | undefined;
+  /** The folder of a complete package with the same digest, to be linked instead of unpacked. */
+  donor: string | undefined;
+  instances: readonly { staged: string; plan: InstancePlan }[];
+}
+
+export interface InstanceResult {
+  files: number;
+  /** Bytes of the unpacked files, once. */
+  bytes: number;
+  /** Links in the archive that were left out. */
+  skippedLinks: readonly string[];
+  notes: readonly string[];
+}
+
+/** Runs one job; what it leaves in the staging folder after a failure is the caller's to remove. */
+export async function buildInstances(job: InstanceJob, bytes: Uint8Array | undefined): Promise<InstanceResult> {
+  let result: InstanceResult = { files: 0, bytes: 0, skippedLinks: [], notes: [] };
+  let donor = job.donor;
+  if (donor === undefined || job.stageBlob !== undefined) {
+    const blob = checked(job, bytes ?? readFileSync(job.cached as string));
+    if (job.stageBlob !== undefined) writeBlob(job.stageBlob, blob);
+    const first = job.instances[0];
+    if (donor === undefined && first !== undefined) {
+      const destination = join(first.staged, "node_modules", job.name);
+      mkdirSync(dirname(destination), { recursive: true, mode: 0o755 });
+      result = await unpack(job, blob, destination, first.plan);
+      finish(first);
+      donor = destination;
+    }
+  }
+  for (const instance of job.instances.slice(job.donor === undefined ? 1 : 0)) {
+    const destination = join(instance.staged, "node_modules", job.name);
+    mkdirSync(dirname(destination), { recursive: true, mode: 0o755 });
+    linkFiles(donor as string, destination);
+    finish(instance);
+  }
+  return result;
+}
+
+/** The very bytes that go on are the ones that are hashed. */
+function checked(job: InstanceJob, bytes: Uint8Array): Uint8Array {
+  const digest = new Bun.CryptoHasher("sha512").update(bytes).digest("hex");
+  if (digest === job.digest) return bytes;
+  const cached = job.cached !== undefined;
+  throw new CspError("CSP_INTEGRITY", {
+    message: `the ${cached ? "cached" : "received"} bytes of \`${job.name}@${job.version}\` are not the locked ones`,
+    details: [
+      `sha512 locked    ${job.digest.slice(0, 32)}…`,
+      `sha512 ${cached ? "cached  " : "received"}  ${digest.slice(0, 32)}…`,
+      ...(cached ? [job.cached as string] : [`${bytes.length} bytes received`]),
+    ],
+    hint: cached
+      ? "remove that file and run the command again"
+      : "do not use the bytes; find out who changed them, then run the command again",
+    data: { package: job.name, version: job.version, expected: job.digest, received: digest },
+  });
+}
+
+async function unpack(
+  job: InstanceJob,
+  blob: Uint8Array,
+  destination: string,
+  plan: InstancePlan,
+): Promise<InstanceResult> {
+  const { files, bytes, skippedLinks, notes } = await unpackTarball(blob, destination, job);
+  for (const path of Object.values(plan.bin)) makeExecutable(join(destination, path));
+  return { files, bytes, skippedLinks, notes };
+}
+
+/** A binary that the archive forgot to mark; one that is not there is the package's own business. */
+function makeExecutable(path: string): void {
+  try {
+    chmodSync(path, 0o555);
+  } catch (error) {
+    const { code } = error as NodeJS.ErrnoException;
+    if (code !== "ENOENT" && code !== "ENOTDIR") throw error;
+  }
+}
+
+function writeBlob(path: string, bytes: Uint8Array): void {
+  const fd = openSync(path, "wx", 0o444);
+  try {
+    for (let at = 0; at < bytes.length; ) at += writeSync(fd, bytes, at);
+  } finally {
+    closeSync(fd);
+  }
+}
+
+/** Links and description; the description is written last, so that an instance with one is whole. */
+function finish({ staged, plan }: { staged: string; plan: InstancePlan }): void {
+  const made = new Set<string>();
+  for (const { path, target } of plan.links) {
+    const at = join(staged, path);
+    const folder = dirname(at);
+    if (!made.has(folder)) {
+      mkdirSync(folder, { recursive: true, mode: 0o755 });
+      made.add(folder);
+    }
+    symlinkSync(target, at);
+  }
+  const { id, name, version, digest, links } = plan;
+  const text = `${JSON.stringify({ format: instanceFormat, id, name, version, digest, links })}\n`;
+  const fd = openSync(join(staged, "instance.json"), "wx", 0o444);
+  try {
+    writeSync(fd, text);
+  } finally {
+    closeSync(fd);
+  }
+}
+
+/**
+ * Gives `destination` the files of `source` by hard links and says how many. The symlinks that an instance keeps inside
+ * its own package are no part of the package; a folder without files is left out.
+ */
+export function linkFiles(source: string, destination: string): number {
+  let files = 0;
+  const folder = (): void => {
+    if (files === 0) mkdirSync(destination, { recursive: true, mode: 0o755 });
+  };
+  const entries = readdirSync(source, { withFileTypes: true });
+  for (const entry of entries) {
+    if (!entry.isFile()) continue;
+    folder();
+    linkSync(`${source}/${entry.name}`, `${destination}/${entry.name}`);
+    files++;
+  }
+  for (const entry of entries) {
+    if (entry.isDirectory()) files += linkFiles(`${source}/${entry.name}`, `${destination}/${entry.name}`);
+  }
+  return files;
+}
+
+/** What `instance.json` says. */
+export interface InstanceDescription {
+  format: number;
+  id: InstanceId;
+  name: string;
+  version: string;
+  digest: Digest;
+  links: readonly LinkPlan[];
+}
+
+/** Reads an instance's description; undefined where the instance is not whole. */
+export function readInstance(folder: string): InstanceDescription | undefined {
+  try {
+    const description = JSON.parse(readFileSync(join(folder, "instance.json"), "utf8")) as InstanceDescription;
+    return description.format === instanceFormat ? description : undefined;
+  } catch {
+    return undefined;
+  }
+}

@@ -1,0 +1,37 @@
+/**
+ * The stamp: which bytes of the project's files led to the tree that is current. It only ever saves work: whoever finds
+ * it missing, torn or different looks at everything.
+ */
+import { readFileSync } from "node:fs";
+import { replaceFile } from "../fs/durable.ts";
+import type { HostPaths } from "./layout.ts";
+
+export interface Stamp {
+  /** sha256 of the allowlist's bytes, of the lockfile's bytes, and of everything else that counts. */
+  allowlist: string;
+  lockfile: string;
+  settings: string;
+  tree: string;
+}
+
+/** sha256 in hexadecimal. */
+export function stampHash(bytes: Uint8Array | string): string {
+  return new Bun.CryptoHasher("sha256").update(bytes).digest("hex");
+}
+
+export function readStamp(paths: HostPaths): Stamp | undefined {
+  try {
+    return JSON.parse(readFileSync(paths.stamp, "utf8")) as Stamp;
+  } catch {
+    return undefined;
+  }
+}
+
+/** A host that cannot keep a stamp works without one. */
+export function writeStamp(paths: HostPaths, stamp: Stamp): void {
+  try {
+    replaceFile(paths.stamp, `${JSON.stringify(stamp)}\n`, { mode: 0o644 });
+  } catch {
+    // the next command looks at everything
+  }
+}

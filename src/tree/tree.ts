@@ -1,0 +1,137 @@
+/** Trees: staging one beside the others, reading the description of one that is there. */
+import { closeSync, existsSync, mkdirSync, openSync, readdirSync, readFileSync, symlinkSync, writeSync } from "node:fs";
+import { dirname, join } from "node:path";
+import { CspError } from "../core/errors.ts";
+import { byteOrder } from "../core/location.ts";
+import type { Linker } from "../core/lockfile.ts";
+import type { LockfileHash } from "../core/lockfile-hash.ts";
+import type { Platform } from "../core/platform.ts";
+import type { BinPlan, LinkPlan, RootPlan, SkippedPackage, TreePlan } from "../core/tree-plan.ts";
+import { linkFiles } from "./instance.ts";
+import { type HostPaths, instancePath, treePath } from "./layout.ts";
+
+/** Format of `tree.json`. */
+const descriptionFormat = 1;
+
+/** What `tree.json` says; enough to answer for the tree without its lockfile. */
+export interface TreeDescription {
+  format: number;
+  hash: LockfileHash;
+  linker: Linker;
+  platform: Platform;
+  roots: readonly RootPlan[];
+  instances: readonly string[];
+  links: readonly LinkPlan[];
+  bins: readonly BinPlan[];
+  skipped: readonly SkippedPackage[];
+  /** Bytes of all blobs together, where they are known. */
+  blobBytes: number;
+}
+
+/**
+ * Builds a whole tree in `staged`; `packageFolder` says where an instance's folder is now. The description is written
+ * last, so that a tree with one is whole.
+ */
+export function stageTree(
+  plan: TreePlan,
+  lockfileText: string,
+  staged: string,
+  packageFolder: (id: string) => string,
+): TreeDescription {
+  const modules = join(staged, "node_modules");
+  mkdirSync(modules, { recursive: true, mode: 0o755 });
+  for (const { path, id, name } of plan.copies) {
+    const to = join(staged, path);
+    mkdirSync(dirname(to), { recursive: true, mode: 0o755 });
+    linkFiles(join(packageFolder(id), "node_modules", name), to);
+  }
+  const made = new Set([modules]);
+  const links = [...plan.links];
+  for (const { path, target } of links) addLink(join(staged, path), target, made);
+  const bins = withBinFolders(plan, packageFolder);
+  for (const { name, root, path } of bins) {
+    const link = { path: `node_modules/.bin/${name}`, target: `../${root}/${path}` };
+    addLink(join(staged, link.path), link.target, made);
+    links.push(link);
+  }
+  const description: TreeDescription = {
+    format: descriptionFormat,
+    hash: plan.hash,
+    linker: plan.linker,
+    platform: plan.platform,
+    roots: plan.roots,
+    instances: plan.instances.map((instance) => instance.id),
+    links,
+    bins,
+    skipped: plan.skipped,
+    blobBytes: plan.instances.reduce((sum, { size }) => sum + (size ?? 0), 0),
+  };
+  writeNew(join(staged, "script-packages.lock"), lockfileText);
+  writeNew(join(staged, "tree.json"), `${JSON.stringify(description)}\n`);
+  return description;
+}
+
+/** Adds what `directories.bin` holds, now that it can be read. */
+function withBinFolders(plan: TreePlan, packageFolder: (id: string) => string): BinPlan[] {
+  const bins = [...plan.bins];
+  const names = new Set(bins.map((bin) => bin.name));
+  for (const { root, path } of plan.binFolders) {
+    const owner = plan.roots.find((each) => each.name === root);
+    if (owner === undefined) continue;
+    const at = join(packageFolder(owner.id), "node_modules", owner.package, path);
+    if (!existsSync(at)) continue;
+    for (const entry of readdirSync(at, { withFileTypes: true }).sort((a, b) => byteOrder(a.name, b.name))) {
+      if (!entry.isFile() || entry.name.startsWith(".") || names.has(entry.name)) continue;
+      names.add(entry.name);
+      bins.push({ name: entry.name, root, path: `${path.replace(/^\.\/|\/$/g, "")}/${entry.name}` });
+    }
+  }
+  return bins;
+}
+
+function addLink(at: string, target: string, made: Set<string>): void {
+  const folder = dirname(at);
+  if (!made.has(folder)) {
+    mkdirSync(folder, { recursive: true, mode: 0o755 });
+    made.add(folder);
+  }
+  symlinkSync(target, at);
+}
+
+function writeNew(path: string, text: string): void {
+  const bytes = Buffer.from(text);
+  const fd = openSync(path, "wx", 0o444);
+  try {
+    for (let at = 0; at < bytes.length; ) at += writeSync(fd, bytes, at);
+  } finally {
+    closeSync(fd);
+  }
+}
+
+/** Reads a tree's description; undefined where the tree is not there. Throws CSP_NOT_READY where it cannot be read. */
+export function readTree(paths: HostPaths, hash: LockfileHash): TreeDescription | undefined {
+  const path = join(treePath(paths, hash), "tree.json");
+  let text: string;
+  try {
+    text = readFileSync(path, "utf8");
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code === "ENOENT") return undefined;
+    throw error;
+  }
+  try {
+    const description = JSON.parse(text) as TreeDescription;
+    if (description.format === descriptionFormat && description.hash === hash) return description;
+  } catch {
+    // said below
+  }
+  throw new CspError("CSP_NOT_READY", {
+    message: `the description of tree ${hash.slice(0, 12)} cannot be read`,
+    details: [path],
+    hint: "run `csp install` to build it again, or update csp",
+  });
+}
+
+/** Instances of a tree that are not there, in byte order. */
+export function missingInstances(paths: HostPaths, ids: readonly string[]): string[] {
+  return ids.filter((id) => !existsSync(join(instancePath(paths, id), "instance.json")));
+}
