@@ -69,9 +69,8 @@ function packagePathSlowly(name: string, limits: PathLimits): PackagePath {
 export function foldName(path: string): string {
   if (!/[A-Z\x80-\uffff]/.test(path)) return path;
   if (!/[\x80-\uffff]/.test(path)) return path.toLowerCase();
-  const upper = path.normalize("NFD").toLowerCase().toUpperCase();
-  // Lower case again to agree with ASCII names; a final sigma depends on its neighbours.
-  return upper.normalize("NFD").toLowerCase().replaceAll("ς", "σ").normalize("NFD");
+  // Lower case at the end, to agree with ASCII names.
+  return path.normalize("NFD").toLowerCase().toUpperCase().normalize("NFD").toLowerCase().normalize("NFD");
 }
 
 /** Number of names in a path that has at least one. */

@@ -26,8 +26,9 @@ export function parsePax(bytes: Buffer): PaxFields {
       digits++;
     }
     const end = at + length;
-    if (digits === 0 || bytes[at + digits] !== 0x20 || end > bytes.length || length < digits + 4) throw malformed();
+    if (digits === 0 || bytes[at + digits] !== 0x20 || length < digits + 4) throw malformed();
     const equals = bytes.indexOf(0x3d, at + digits + 1);
+    // Also where the record would end behind the last byte.
     if (bytes[end - 1] !== 0x0a || equals < 0 || equals >= end) throw malformed();
     readRecord(fields, bytes, at + digits + 1, equals, end - 1);
     at = end;

@@ -49,6 +49,11 @@ test.each([
   expect(sameVersion(written, listed)).toBe(false);
 });
 
+test("another version is another package", () => {
+  expect(ruleOf(() => parse({ name: "demo", version: "v1.0.0" }))).toBe("accepted");
+  expect(ruleOf(() => parse({ name: "demo", version: "1.0.1" }))).toBe("manifest-mismatch");
+});
+
 test("a name may differ in case and surrounding space only", () => {
   expect(ruleOf(() => parse({ name: "Demo ", version: "1.0.0" }))).toBe("accepted");
   expect(ruleOf(() => parse({ name: "demo2", version: "1.0.0" }))).toBe("manifest-mismatch");

@@ -91,6 +91,11 @@ export const oddities: Oddity[] = [
   odd("odd-contiguous", { "index.js": "1" }, after({ ...index, type: "7" })),
   odd("odd-gnu", { "index.js": "1" }, after({ ...index, format: "gnu" })),
   odd(
+    "odd-gnu-times",
+    { "index.js": "1" },
+    after({ ...index, format: "gnu", patch: { 345: "14000000000\x0014000000000\0" } }),
+  ),
+  odd(
     "odd-base-256",
     { "index.js": "1" },
     after({ ...index, patch: { 124: Buffer.from("800000000000000000000001", "hex") } }),
