@@ -36,6 +36,10 @@ export interface Session {
   /** Columns of the terminal that shows the result; undefined where it is none. */
   columns: number | undefined;
   verbose: number;
+  /** Leaves signals to a child while `body` runs. */
+  withoutSignals: <T>(body: () => Promise<T>) => Promise<T>;
+  /** The words that start this csp on the same project and data directory. */
+  self: () => string[];
 }
 
 /** What a command did or found. */

@@ -2,6 +2,7 @@
  * From argv to an exit status: finds the command, loads only it, runs it, and prints what it returns. Output policy:
  * stdout carries the result alone, everything else goes to stderr; with `--json` stdout is one document, also on failure.
  */
+import { resolve } from "node:path";
 import { Command, CommanderError } from "commander";
 import { type CspError, isCspError, type Warning } from "../core/errors.ts";
 import { describeOsError } from "../fs/os-error.ts";
@@ -162,7 +163,26 @@ async function createSession(
     canAsk: !inCi && !options.json && process.stdin.isTTY === true && process.stderr.isTTY === true,
     columns: process.stdout.isTTY ? process.stdout.columns : undefined,
     verbose: options.verbose ?? 0,
+    async withoutSignals(body) {
+      const resume = interrupt.suspend();
+      try {
+        return await body();
+      } finally {
+        resume();
+      }
+    },
+    self: () => selfCommand(options),
   };
+}
+
+/** bun with csp's own entry; the launcher's safeguards are repeated here. */
+function selfCommand(options: CommonOptions): string[] {
+  const guards = ["--config=/dev/null", "--no-env-file", "--tsconfig-override=/dev/null", "--no-install"];
+  const where = [
+    ...(options.cwd ? ["--cwd", resolve(options.cwd)] : []),
+    ...(options.dataDir ? ["--data-dir", resolve(options.dataDir)] : []),
+  ];
+  return [process.execPath, ...guards, process.argv[1] as string, ...where];
 }
 
 async function printReport(

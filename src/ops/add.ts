@@ -5,6 +5,7 @@ import { CspError } from "../core/errors.ts";
 import type { PackageSpec } from "../core/package-spec.ts";
 import { formatDuration } from "../core/quantity.ts";
 import type { Packument } from "../registry/packument.ts";
+import { type ChosenVersion, chooseVersion } from "../resolve/choose-version.ts";
 import type { Context } from "./context.ts";
 import { openRegistry } from "./registry.ts";
 
@@ -27,14 +28,15 @@ export async function chooseVersions(
   const inexact = specs.some((spec) => spec.want.kind !== "exact");
   const client = inexact ? openRegistry(ctx, allowlist).client : undefined;
   return Promise.all(
-    specs.map(async (spec): Promise<Choice> => {
-      const { key, name, want } = spec;
-      if (want.kind === "exact" || client === undefined) {
-        return { key, name, version: want.text, asked: undefined, skipped: [] };
-      }
-      const full = allowlist.minimumReleaseAge !== undefined;
-      const packument = await client.packument(name, { full });
-      return { key, name, asked: want.text, ...(await choose(ctx, allowlist, spec, packument)) };
+    specs.map(async ({ key, name, want }): Promise<Choice> => {
+      const { kind, text } = want;
+      if (kind === "exact" || client === undefined) return { key, name, version: text, asked: undefined, skipped: [] };
+      const packument = await client.packument(name, { full: allowlist.minimumReleaseAge !== undefined });
+      const found = await chooseVersion({ kind, text }, candidatesOf(packument), (version) =>
+        heldBack(ctx, allowlist, packument, version),
+      );
+      if (found.version === undefined) throw noVersion(name, kind, text, found, packument);
+      return { key, name, version: found.version, asked: text, skipped: found.skipped };
     }),
   );
 }
@@ -44,45 +46,14 @@ export function editsOf(choices: readonly Choice[]): Edit[] {
   return choices.map(({ key, name, version }) => ({ set: key, version, ...(name === key ? {} : { name }) }));
 }
 
-async function choose(
-  ctx: Context,
-  allowlist: Allowlist,
-  { name, want }: PackageSpec,
-  packument: Packument,
-): Promise<Pick<Choice, "version" | "skipped">> {
-  const semver = (await import("semver")).default;
-  const known = [...packument.versions.keys()].filter((version) => semver.valid(version) === version);
-  const newestFirst = semver.rsort(known);
-  const tagged = want.kind === "tag" ? packument.distTags.get(want.text) : undefined;
-  if (want.kind === "tag" && tagged === undefined) {
-    const tags = [...packument.distTags.keys()].sort();
-    throw new CspError("CSP_REGISTRY_NOT_FOUND", {
-      message: `\`${name}\` has no tag \`${want.text}\``,
-      details: [tags.length > 0 ? `its tags are ${tags.join(", ")}` : "it has no tags"],
-      hint: `run \`csp add ${name}\` for its newest version`,
-    });
-  }
-  const candidates =
-    want.kind === "range"
-      ? newestFirst.filter((version) => semver.satisfies(version, want.text))
-      : want.text === "latest"
-        ? // What the authors call latest, then older releases; never one they have not called so yet.
-          newestFirst.filter((v) => v === tagged || (semver.prerelease(v) === null && semver.lt(v, tagged as string)))
-        : [tagged as string];
-  const skipped: { version: string; why: string }[] = [];
-  const deprecated = (version: string): boolean => packument.versions.get(version)?.deprecated !== undefined;
-  const allDeprecated = candidates.every(deprecated);
-  for (const version of candidates) {
-    const why = heldBack(ctx, allowlist, packument, version);
-    if (
-      why === undefined &&
-      (allDeprecated || (want.kind === "tag" && want.text !== "latest") || !deprecated(version))
-    ) {
-      return { version, skipped };
-    }
-    skipped.push({ version, why: why ?? "deprecated" });
-  }
-  throw noCandidate(name, want.text, skipped, newestFirst, packument);
+function candidatesOf(packument: Packument) {
+  const deprecated = [...packument.versions.values()].filter((each) => each.deprecated !== undefined);
+  return {
+    versions: [...packument.versions.keys()],
+    tags: packument.distTags,
+    deprecated: new Set(deprecated.map((each) => each.version)),
+    times: packument.time,
+  };
 }
 
 /** Why the policy does not allow a version yet. */
@@ -96,14 +67,8 @@ function heldBack(ctx: Context, allowlist: Allowlist, packument: Packument, vers
   return `published ${formatDuration(ctx.now() - published)} ago, held until ${new Date(allowedFrom).toISOString()}`;
 }
 
-function noCandidate(
-  name: string,
-  asked: string,
-  skipped: readonly { version: string; why: string }[],
-  newestFirst: readonly string[],
-  packument: Packument,
-): CspError {
-  const latest = packument.distTags.get("latest") ?? newestFirst[0];
+function noVersion(name: string, kind: string, asked: string, found: ChosenVersion, packument: Packument): CspError {
+  const { newest, skipped } = found;
   if (skipped.length > 0) {
     return new CspError("CSP_TOO_YOUNG", {
       message: `every version of \`${name}\` that matches \`${asked}\` is held back by \`minimumReleaseAge\``,
@@ -111,9 +76,14 @@ function noCandidate(
       hint: "wait, or allow an older version by its number",
     });
   }
+  const tags = [...packument.distTags.keys()].sort();
+  const hint = newest === undefined ? {} : { hint: `run \`csp add ${name}@${newest}\`` };
   return new CspError("CSP_REGISTRY_NOT_FOUND", {
-    message: `no version of \`${name}\` matches \`${asked}\``,
-    details: latest === undefined ? [] : [`the latest is ${latest}`],
-    ...(latest === undefined ? {} : { hint: `run \`csp add ${name}@${latest}\`` }),
+    message: kind === "tag" ? `\`${name}\` has no tag \`${asked}\`` : `no version of \`${name}\` matches \`${asked}\``,
+    details: [
+      ...(newest === undefined ? [] : [`the newest is ${newest}`]),
+      ...(tags.length === 0 ? [] : [`its tags are ${tags.join(", ")}`]),
+    ],
+    ...hint,
   });
 }

@@ -7,7 +7,7 @@ import { CspError } from "../core/errors.ts";
 import { createLimiter, forEachLimited } from "../core/limiter.ts";
 import type { LockfileHash } from "../core/lockfile-hash.ts";
 import { formatSize } from "../core/quantity.ts";
-import { syncFileSystem } from "../fs/durable.ts";
+import { syncFileSystem, syncTree } from "../fs/durable.ts";
 import { createScratch } from "../fs/scratch.ts";
 import { hasTree } from "../tree/current.ts";
 import type { InstanceJob } from "../tree/instance.ts";
@@ -73,7 +73,8 @@ export async function applyHost(
     }
     ctx.signal.throwIfAborted();
     ctx.progress({ phase: "sync", done: 0, total: 1, bytes: 0, totalBytes: 0 });
-    syncFileSystem(paths.root);
+    if (plan.blobs.length === 0) syncTree(staging.tree);
+    else syncFileSystem(paths.root);
     publishStaged(paths, staging, plan.treeExists ? undefined : plan.tree.hash);
     await commit(ctx, plan, applyEdits(edits), reason);
     return outcome;

@@ -1,7 +1,7 @@
 /** Everything that changes a host's trees does it under the same two locks. */
 import { mkdirSync } from "node:fs";
-import { join } from "node:path";
-import { replaceFile } from "../fs/durable.ts";
+import { dirname, join } from "node:path";
+import { replaceFile, syncDirectory } from "../fs/durable.ts";
 import { acquireLock } from "../fs/lock.ts";
 import { probeLocks } from "../fs/lock-probe.ts";
 import { removeStaleScratch } from "../fs/scratch.ts";
@@ -30,15 +30,16 @@ export async function underInstallLock<T>(ctx: Context, body: () => Promise<T>):
   }
 }
 
-/** Creates what is missing of a data directory, and checks once that its file system has working locks. */
+/** Creates what is missing of a data directory, durably, and checks once that its file system has working locks. */
 function openDataRoot(ctx: Context): HostPaths {
   const paths = hostPaths(ctx.dataRoot);
-  const isNew = mkdirSync(paths.locks, { recursive: true, mode: 0o755 }) !== undefined;
-  mkdirSync(paths.tmp, { recursive: true, mode: 0o755 });
-  if (isNew) {
+  const folders = [paths.locks, paths.cache, paths.packages, paths.trees, paths.leases, paths.tmp];
+  const made = folders.flatMap((folder) => mkdirSync(folder, { recursive: true, mode: 0o755 }) ?? []);
+  if (made.includes(paths.locks) || made.some((folder) => paths.locks.startsWith(`${folder}/`))) {
     probeLocks(paths.locks);
     // Nothing in here belongs into version control.
     replaceFile(join(paths.root, ".gitignore"), "*\n", { mode: 0o644 });
   }
+  for (const folder of new Set(made.flatMap((each) => [dirname(each), each]))) syncDirectory(folder);
   return paths;
 }

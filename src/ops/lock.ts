@@ -61,6 +61,7 @@ export async function planLock(
   const registry = openRegistry(ctx, allowlist);
   const resolved = await runResolver(ctx, allowlist, registry, before);
   refuseForeign(resolved);
+  requireOptionalRoots(roots.optionalDependencies, resolved);
   const packages = new Map<string, LockedPackage>();
   const known = factsByPackage(before?.lockfile);
   for (const pkg of resolved.packages.values()) packages.set(pkg.location, adopt(pkg, known, registry));
@@ -104,7 +105,7 @@ async function runResolver(
       signal: ctx.signal,
       ...(allowlist.minimumReleaseAge === undefined ? {} : { minimumReleaseAgeMs: allowlist.minimumReleaseAge }),
     });
-    if (outcome.kind === "failed") throw await explainFailures(ctx, registry, roots, outcome.failures);
+    if (outcome.kind === "failed") throw await explainFailures(ctx, registry, allowlist, outcome.failures);
     for (const remark of outcome.warnings) {
       const deprecated = remark.kind === "deprecated";
       ctx.warn({ code: deprecated ? "CSP_WARN_DEPRECATED" : "CSP_WARN_RESOLVER", message: remark.text });
@@ -118,6 +119,19 @@ async function runResolver(
 /** The registry's names of what the allowlist asks for. */
 function registryNames(allowlist: Allowlist): string[] {
   return [...allowlist.packages.values()].filter((entry) => entry.enabled).map((entry) => entry.name);
+}
+
+/** Bun drops an optional package that it cannot find without a word; an allowlist that names one means it. */
+function requireOptionalRoots(names: Readonly<Record<string, string>>, lockfile: Lockfile): void {
+  const missing = Object.entries(names).filter(
+    ([name]) => !lockfile.packages.has(name) && !lockfile.foreign.some((each) => each.location === name),
+  );
+  if (missing.length === 0) return;
+  throw new CspError("CSP_RESOLVE_FAILED", {
+    message: `the registry has no such version of ${missing.map(([name, spec]) => `\`${name}@${spec}\``).join(", ")}`,
+    details: ["the allowlist names it as optional; that lets hosts do without it, not the lockfile"],
+    hint: `run \`csp add ${missing[0]?.[0]}\` for its newest version`,
+  });
 }
 
 /** Refuses what does not come from a registry, with the chain that brought it. */

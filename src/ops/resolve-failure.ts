@@ -1,9 +1,11 @@
 /** Why there is no lockfile, with what only the registry can add: who asked for it, and what exists instead. */
+import type { Allowlist } from "../core/allowlist.ts";
 import type { CspError } from "../core/errors.ts";
+import { rootsOf } from "../core/lockfile-match.ts";
 import type { Packument } from "../registry/packument.ts";
 import { failureError } from "../resolve/failure-error.ts";
 import { type NearestVersion, nearestVersion } from "../resolve/nearest-version.ts";
-import type { ResolveFailure, Roots } from "../resolve/outcome.ts";
+import type { ResolveFailure } from "../resolve/outcome.ts";
 import { findParents } from "../resolve/parents.ts";
 import type { Context } from "./context.ts";
 import { fileNames } from "./project.ts";
@@ -13,9 +15,10 @@ import type { Registry } from "./registry.ts";
 export async function explainFailures(
   ctx: Context,
   registry: Registry,
-  roots: Roots,
+  allowlist: Allowlist,
   failures: readonly ResolveFailure[],
 ): Promise<CspError> {
+  const roots = rootsOf(allowlist);
   const packuments = new Map<string, Promise<Packument | undefined>>();
   const fetch = (name: string, full: boolean): Promise<Packument | undefined> => {
     const key = `${name} ${full}`;
@@ -24,7 +27,7 @@ export async function explainFailures(
     return known;
   };
   const mendable = failures.filter(({ kind }) =>
-    ["no-package", "no-version", "no-tag", "too-young", "source"].includes(kind),
+    ["no-package", "no-version", "no-tag", "too-young", "source", "invalid-name"].includes(kind),
   );
   const chains = await findParents(
     mendable,
@@ -55,6 +58,7 @@ export async function explainFailures(
       [...packument.versions.keys()],
       Object.fromEntries(packument.distTags),
       Object.fromEntries(packument.time ?? []),
+      allowlist.minimumReleaseAge === undefined ? undefined : ctx.now() - allowlist.minimumReleaseAge,
     );
     if (found !== undefined) nearest.set(`${name}@${spec}`, found);
   }

@@ -1,7 +1,6 @@
-/** Moving `current`: journal first, then everything durable, then the one rename. */
-import { existsSync, mkdirSync } from "node:fs";
+/** Moving `current`: the journal first, then the one rename. */
+import { existsSync } from "node:fs";
 import type { LockfileHash } from "../core/lockfile-hash.ts";
-import { syncFileSystem } from "../fs/durable.ts";
 import { acquireLock, createLockFile } from "../fs/lock.ts";
 import { pointCurrentAt, readCurrent } from "../tree/current.ts";
 import { appendJournal } from "../tree/journal.ts";
@@ -11,7 +10,6 @@ import type { Context } from "./context.ts";
 /** Switches to a tree that is there. A crash at any point leaves the old tree or the new one current. */
 export async function switchTo(ctx: Context, to: LockfileHash, reason: string | undefined): Promise<void> {
   const paths = hostPaths(ctx.dataRoot);
-  mkdirSync(paths.leases, { recursive: true, mode: 0o755 });
   if (!existsSync(leasePath(paths, to))) createLockFile(leasePath(paths, to), 0o644);
   const lock = await acquireLock(paths.switchLock, {
     mode: "exclusive",
@@ -26,7 +24,6 @@ export async function switchTo(ctx: Context, to: LockfileHash, reason: string | 
     if (from === to) return;
     const at = new Date(ctx.now()).toISOString();
     appendJournal(paths, { at, from, to, command: ctx.command, reason: reason ?? null, by: ctx.who });
-    syncFileSystem(paths.root);
     pointCurrentAt(paths, to);
   } finally {
     lock.release();

@@ -1,6 +1,7 @@
 /** The staging area of an installation, and the renames that turn it into names others may trust. */
 import { existsSync, mkdirSync, readdirSync, renameSync } from "node:fs";
 import { basename, dirname, join } from "node:path";
+import { syncDirectory } from "../fs/durable.ts";
 import { publishDirectory } from "../fs/publish.ts";
 import { blobPath, type HostPaths, instancePath, treePath } from "./layout.ts";
 
@@ -27,7 +28,7 @@ export function createStaging(scratch: string): Staging {
 
 /**
  * Renames everything staged to its final name: blobs, then instances, then the tree, so that no name appears before what
- * it refers to. The staged files must be synced before. A whole thing that is already there is kept: names mean content.
+ * it refers to, and makes the names durable. The staged files must be synced before. A whole thing that is already there is kept: names mean content.
  */
 export function publishStaged(paths: HostPaths, staging: Staging, tree: string | undefined): void {
   const folders = new Set<string>();
@@ -38,13 +39,15 @@ export function publishStaged(paths: HostPaths, staging: Staging, tree: string |
     folders.add(folder);
     renameSync(join(staging.blobs, digest), to);
   }
-  mkdirSync(paths.packages, { recursive: true, mode: 0o755 });
-  for (const id of readdirSync(staging.packages)) {
-    publish(join(staging.packages, id), instancePath(paths, id), staging, "instance.json");
+  if (folders.size > 0) folders.add(paths.cache);
+  const instances = readdirSync(staging.packages);
+  for (const id of instances) publish(join(staging.packages, id), instancePath(paths, id), staging, "instance.json");
+  if (instances.length > 0) folders.add(paths.packages);
+  if (tree !== undefined) {
+    publish(staging.tree, treePath(paths, tree), staging, undefined);
+    folders.add(paths.trees);
   }
-  if (tree === undefined) return;
-  mkdirSync(paths.trees, { recursive: true, mode: 0o755 });
-  publish(staging.tree, treePath(paths, tree), staging, undefined);
+  for (const folder of folders) syncDirectory(folder);
 }
 
 /** With a description, a folder that has it is whole and stays; any other one in the way is moved aside. */

@@ -1,0 +1,123 @@
+/** Running scripts and binaries on the tree that is current, which they keep for as long as they live. */
+import { existsSync } from "node:fs";
+import { CspError } from "../core/errors.ts";
+import type { Lockfile } from "../core/lockfile.ts";
+import type { LockfileHash } from "../core/lockfile-hash.ts";
+import { fits, platformName } from "../core/platform.ts";
+import { type Lock, tryLock } from "../fs/lock.ts";
+import { hookFiles } from "../run/hook-files.ts";
+import type { Source } from "../run/launch.ts";
+import { type RunResult, runScript } from "../run/start.ts";
+import type { SignalSource } from "../run/supervise.ts";
+import { hasTree, readCurrent } from "../tree/current.ts";
+import { type HostPaths, hostPaths, leasePath } from "../tree/layout.ts";
+import { readTree } from "../tree/tree.ts";
+import type { Context } from "./context.ts";
+import { readAllowlist, readLockfile, readText } from "./project.ts";
+import { requireCurrent } from "./status.ts";
+
+/** A tree that cannot be collected while its lease is held. */
+export interface LeasedTree {
+  hash: LockfileHash;
+  /** Absolute path of the tree. */
+  folder: string;
+  /** To be handed to the child; undefined where leases cannot be had (a data directory from before leases, read-only). */
+  lease: Lock | undefined;
+}
+
+/**
+ * Takes a lease on the current tree. Between reading `current` and taking the lease the tree may be retired and
+ * collected, so it is looked at again afterwards. Waits for nobody. Throws CSP_NOT_INSTALLED or CSP_NOT_READY.
+ */
+export function leaseCurrent(ctx: Context): LeasedTree {
+  const paths = hostPaths(ctx.dataRoot);
+  for (let attempt = 0; ; attempt++) {
+    const { hash, folder } = requireCurrent(ctx);
+    const lease = takeLease(ctx, paths, hash);
+    if (hasTree(paths, hash)) return { hash, folder, lease };
+    lease?.release();
+    if (attempt > 100 || readCurrent(paths) === hash) {
+      throw new CspError("CSP_NOT_READY", { message: "the current tree went away", hint: "run `csp install`" });
+    }
+  }
+}
+
+function takeLease(ctx: Context, paths: HostPaths, hash: LockfileHash): Lock | undefined {
+  const path = leasePath(paths, hash);
+  if (!existsSync(path)) return undefined;
+  return tryLock(path, { mode: "shared", purpose: ctx.command, now: ctx.now });
+}
+
+export interface RunOptions {
+  runtime: "bun" | "node";
+  /** Absolute path of the runtime's program. */
+  runtimePath: string;
+  source: Source;
+  args: readonly string[];
+  cwd: string;
+  timeoutMs: number | undefined;
+  /** True where standard input is a terminal, which sends Ctrl-C to the script by itself. */
+  terminal: boolean;
+  signals: SignalSource;
+  /** How the script's process asks csp why an import failed: the words of the command. */
+  explain: readonly string[];
+}
+
+/** Runs a script to its end on the tree that is current now. */
+export async function runOnCurrent(ctx: Context, options: RunOptions): Promise<RunResult> {
+  const { folder, lease } = leaseCurrent(ctx);
+  try {
+    const { timeoutMs, explain, ...rest } = options;
+    return await runScript({
+      ...rest,
+      tree: folder,
+      env: ctx.env,
+      dropEnv: secretVariables(ctx),
+      scratchIn: [hostPaths(ctx.dataRoot).runs, ctx.temporary],
+      inheritFds: lease === undefined ? [] : [lease.fd],
+      hooks: hookFiles(),
+      explain: { command: explain, cwd: ctx.project.directory },
+      ...(timeoutMs === undefined ? {} : { timeoutMs }),
+    });
+  } finally {
+    lease?.release();
+  }
+}
+
+/** Variables of csp's own: npm's settings, which may hold tokens, and the credentials of stores. */
+function secretVariables(ctx: Context): string[] {
+  return Object.keys(ctx.env).filter((name) => /^npm_config_|^CSP_STORE_/i.test(name));
+}
+
+/** Why the current tree has no package of this name, and the command that helps; the sentence is the first line. */
+export function explainImport(ctx: Context, name: string): string[] {
+  const paths = hostPaths(ctx.dataRoot);
+  const current = readCurrent(paths);
+  const tree = current === undefined ? undefined : readTree(paths, current);
+  const skipped = tree?.skipped.find((each) => each.name === name);
+  const allowlist = readText(ctx.project.allowlist) === undefined ? undefined : readAllowlist(ctx.project).allowlist;
+  const entry = allowlist?.packages.get(name);
+  const lockfile = readLockfile(ctx.project)?.lockfile;
+  const locked = lockfile?.packages.get(name);
+  if (locked !== undefined && entry?.enabled !== false && (entry !== undefined || isRoot(lockfile, name))) {
+    if (skipped !== undefined || !fits(locked.limits, ctx.platform)) {
+      const { os, cpu, libc } = locked.limits;
+      const limits = [os, cpu, libc].filter((list) => list.length > 0).map((list) => list.join(" or "));
+      return [
+        `\`${name}\` does not run on ${platformName(ctx.platform)}: it is for ${limits.join(", ")}`,
+        `help: run the script on such a host, or import it only there; \`csp list ${name}\` shows its state`,
+      ];
+    }
+    return [`\`${name}\` is locked, but not in the current tree of this host`, "help: run `csp install`"];
+  }
+  if (entry?.enabled === false) return [`\`${name}\` is disabled in the allowlist`, `help: run \`csp enable ${name}\``];
+  if (entry !== undefined)
+    return [`\`${name}\` is allowed, but not locked`, "help: run `csp lock`, then `csp install`"];
+  const transitive = [...(lockfile?.packages.values() ?? [])].some((pkg) => pkg.name === name);
+  const only = transitive ? ", only a dependency of allowed packages" : "";
+  return [`\`${name}\` is not in the allowlist${only}`, `help: run \`csp add ${name}\``];
+}
+
+function isRoot(lockfile: Lockfile | undefined, name: string): boolean {
+  return lockfile !== undefined && (name in lockfile.dependencies || name in lockfile.optionalDependencies);
+}
