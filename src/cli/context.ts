@@ -1,19 +1,17 @@
 /** The surroundings of a command as values: the only place that reads environment, working directory and machine. */
-import { existsSync, realpathSync } from "node:fs";
+import { existsSync } from "node:fs";
 import { availableParallelism, homedir, hostname, tmpdir } from "node:os";
-import { basename, dirname, join, resolve } from "node:path";
+import { resolve } from "node:path";
 import { CspError, type Warning } from "../core/errors.ts";
 import { durationForm, parseDuration } from "../core/quantity.ts";
 import { detectPlatform } from "../fs/host-platform.ts";
 import { describeHolder } from "../fs/lock-holder.ts";
 import type { Context } from "../ops/context.ts";
 import type { CommonOptions } from "./command.ts";
+import { dataRoot, findProject, projectIn } from "./place.ts";
 import type { Reporter } from "./progress.ts";
 import type { Interrupt } from "./signals.ts";
 import { version } from "./version.ts";
-
-export const allowlistName = "script-packages.yaml";
-export const lockfileName = "script-packages.lock";
 
 /** Builds the context of a command. Throws CSP_CONFIG for values that cannot be used. */
 export function createContext(
@@ -31,7 +29,7 @@ export function createContext(
   }
   const directory = outside.here ? cwd : findProject(cwd);
   return {
-    project: { directory, allowlist: join(directory, allowlistName), lockfile: join(directory, lockfileName) },
+    project: projectIn(directory),
     dataRoot: dataRoot(options.dataDir, env.CHECKSTACK_DATA_DIR, directory),
     platform: detectPlatform(),
     bun: process.execPath,
@@ -52,28 +50,6 @@ export function createContext(
     warn: outside.warn,
     waiting: (holder) => outside.reporter.notice(`waiting for ${describeHolder(holder)}`),
   };
-}
-
-/** The nearest folder upwards that has an allowlist or a lockfile; the working directory where none has. */
-function findProject(cwd: string): string {
-  for (let at = cwd; ; at = dirname(at)) {
-    if (existsSync(join(at, allowlistName)) || existsSync(join(at, lockfileName))) return at;
-    if (at === dirname(at)) return cwd;
-  }
-}
-
-function dataRoot(flag: string | undefined, variable: string | undefined, project: string): string {
-  const directory = flag !== undefined ? resolve(flag) : variable ? resolve(variable) : join(project, ".data");
-  return realPathOf(join(directory, "script-packages"));
-}
-
-/** The path without symlinks, as far as it exists. */
-function realPathOf(path: string): string {
-  try {
-    return realpathSync(path);
-  } catch {
-    return path === dirname(path) ? path : join(realPathOf(dirname(path)), basename(path));
-  }
 }
 
 function duration(text: string | undefined, name: string, otherwise: number): number {

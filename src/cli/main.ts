@@ -1,9 +1,10 @@
-/** The entry. Answers `--version` with nothing loaded; everything else goes to the program. */
+/** The entry. The answers that need nothing loaded come first; everything else goes to the program. */
+import { answerQuickly } from "./quick.ts";
 import { version } from "./version.ts";
 
-if (process.argv.length === 3 && (process.argv[2] === "--version" || process.argv[2] === "-V")) {
-  process.stdout.write(`${version}\n`);
-} else {
+const argv = process.argv.slice(2);
+if (argv.length === 1 && (argv[0] === "--version" || argv[0] === "-V")) process.stdout.write(`${version}\n`);
+else if (!answerQuickly(argv)) {
   const { main } = await import("./program.ts");
-  await main(process.argv.slice(2));
+  await main(argv);
 }

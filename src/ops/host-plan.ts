@@ -12,9 +12,9 @@ import { platformName } from "../core/platform.ts";
 import { formatSize } from "../core/quantity.ts";
 import { type InstancePlan, planTree, type TreePlan } from "../core/tree-plan.ts";
 import { hasTree, readCurrent } from "../tree/current.ts";
+import { missingInstances, readTree, type TreeDescription } from "../tree/description.ts";
 import { readInstance } from "../tree/instance.ts";
 import { blobPath, type HostPaths, hostPaths, treePath } from "../tree/layout.ts";
-import { missingInstances, readTree, type TreeDescription } from "../tree/tree.ts";
 import type { Context } from "./context.ts";
 import { fileNames } from "./project.ts";
 

@@ -3,7 +3,8 @@ import { basename } from "node:path";
 import { type NewAllowlist, newAllowlist } from "../core/allowlist-new.ts";
 import { CspError } from "../core/errors.ts";
 import type { Context } from "./context.ts";
-import { applyEdits, type FileEdit, readText } from "./project.ts";
+import { applyEdits, type FileEdit } from "./project.ts";
+import { readText } from "./text.ts";
 
 /** Plans the file. Throws CSP_ALLOWLIST_EXISTS where there is one: it is never overwritten. */
 export function planInit(ctx: Context, options: NewAllowlist): FileEdit {

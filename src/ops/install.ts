@@ -1,11 +1,9 @@
 /** Bringing this host to the project's lockfile. */
 import { CspError } from "../core/errors.ts";
 import { requireMatch, requireOwnRegistry, requireStrong } from "../core/lockfile-match.ts";
-import { platformName } from "../core/platform.ts";
-import { hasTree, readCurrent } from "../tree/current.ts";
+import { hasTree } from "../tree/current.ts";
 import { hostPaths } from "../tree/layout.ts";
-import { readStamp, type Stamp, stampHash, writeStamp } from "../tree/stamp.ts";
-import { missingInstances, readTree } from "../tree/tree.ts";
+import { writeStamp } from "../tree/stamp.ts";
 import type { Context } from "./context.ts";
 import { applyHost, type HostOutcome } from "./host-apply.ts";
 import { type HostPlan, planHost } from "./host-plan.ts";
@@ -17,9 +15,10 @@ import {
   type ReadLockfile,
   readAllowlist,
   readLockfile,
-  readText,
 } from "./project.ts";
 import { openRegistry, type Registry } from "./registry.ts";
+import { readText } from "./text.ts";
+import { stampOf } from "./up-to-date.ts";
 
 export interface InstallOptions {
   /** Refuse to write a lockfile. */
@@ -34,31 +33,6 @@ export interface InstallPlan {
 
 export interface InstallOutcome extends HostOutcome {
   plan: InstallPlan;
-}
-
-/**
- * The quick answer to "is there anything to do": the hash of the current tree where the project's files are the very
- * bytes that led to it and all of it is still there; undefined where that takes a closer look.
- */
-export function isUpToDate(ctx: Context): { hash: string; roots: number } | undefined {
-  const paths = hostPaths(ctx.dataRoot);
-  const stamp = readStamp(paths);
-  if (stamp === undefined || readCurrent(paths) !== stamp.tree) return undefined;
-  const found = stampOf(ctx, readText(ctx.project.allowlist), readText(ctx.project.lockfile), stamp.tree);
-  if (found.allowlist !== stamp.allowlist || found.lockfile !== stamp.lockfile || found.settings !== stamp.settings)
-    return undefined;
-  const tree = readTree(paths, stamp.tree);
-  if (tree === undefined || missingInstances(paths, tree.instances).length > 0) return undefined;
-  return { hash: stamp.tree, roots: tree.roots.length };
-}
-
-function stampOf(ctx: Context, allowlist: string | undefined, lockfile: string | undefined, tree: string): Stamp {
-  return {
-    allowlist: stampHash(allowlist ?? ""),
-    lockfile: stampHash(lockfile ?? ""),
-    settings: stampHash([ctx.version, platformName(ctx.platform), ctx.project.directory].join("\n")),
-    tree,
-  };
 }
 
 /** Reads the project as a frozen installation may: nothing is resolved, whatever is wrong is an error. */

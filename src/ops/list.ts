@@ -3,8 +3,8 @@ import { buildGraph, depths } from "../core/graph.ts";
 import { byteOrder } from "../core/location.ts";
 import { fits } from "../core/platform.ts";
 import { readCurrent } from "../tree/current.ts";
+import { readTree } from "../tree/description.ts";
 import { hostPaths } from "../tree/layout.ts";
-import { readTree } from "../tree/tree.ts";
 import type { Context } from "./context.ts";
 import { fileNames, readAllowlist, readLockfile } from "./project.ts";
 

@@ -1,11 +1,12 @@
 /** The two files of a project: reading them, comparing them, replacing them together. */
-import { readFileSync, rmSync, statSync } from "node:fs";
+import { rmSync, statSync } from "node:fs";
 import { basename } from "node:path";
 import { type Allowlist, parseAllowlist } from "../core/allowlist.ts";
 import { CspError } from "../core/errors.ts";
 import { type Lockfile, parseLockfile } from "../core/lockfile.ts";
 import { replaceFile } from "../fs/durable.ts";
 import type { Context, Project } from "./context.ts";
+import { readText } from "./text.ts";
 
 /** A file to be written, and what it held when it was read; undefined for a file that was not there. */
 export interface FileEdit {
@@ -40,16 +41,6 @@ export function readAllowlist(project: Project): ReadAllowlist {
 export function readLockfile(project: Project): ReadLockfile | undefined {
   const text = readText(project.lockfile);
   return text === undefined ? undefined : { text, lockfile: parseLockfile(text, basename(project.lockfile)) };
-}
-
-/** A file's text; undefined where it does not exist. */
-export function readText(path: string): string | undefined {
-  try {
-    return readFileSync(path, "utf8");
-  } catch (error) {
-    if ((error as NodeJS.ErrnoException).code === "ENOENT") return undefined;
-    throw error;
-  }
 }
 
 /**

@@ -10,11 +10,12 @@ import type { Source } from "../run/launch.ts";
 import { type RunResult, runScript } from "../run/start.ts";
 import type { SignalSource } from "../run/supervise.ts";
 import { hasTree, readCurrent } from "../tree/current.ts";
+import { readTree } from "../tree/description.ts";
 import { type HostPaths, hostPaths, leasePath } from "../tree/layout.ts";
-import { readTree } from "../tree/tree.ts";
 import type { Context } from "./context.ts";
-import { readAllowlist, readLockfile, readText } from "./project.ts";
+import { readAllowlist, readLockfile } from "./project.ts";
 import { requireCurrent } from "./status.ts";
+import { readText } from "./text.ts";
 
 /** A tree that cannot be collected while its lease is held. */
 export interface LeasedTree {

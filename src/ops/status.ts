@@ -7,12 +7,12 @@ import { compareToAllowlist } from "../core/lockfile-match.ts";
 import { platformName } from "../core/platform.ts";
 import { planTree } from "../core/tree-plan.ts";
 import { readCurrent } from "../tree/current.ts";
+import { missingInstances, readTree, type TreeDescription } from "../tree/description.ts";
 import { type JournalEntry, readJournal } from "../tree/journal.ts";
 import { hostPaths, treePath } from "../tree/layout.ts";
-import { missingInstances, readTree, type TreeDescription } from "../tree/tree.ts";
 import type { Context } from "./context.ts";
-import { isUpToDate } from "./install.ts";
 import { readAllowlist, readLockfile } from "./project.ts";
+import { isUpToDate } from "./up-to-date.ts";
 
 /** The three answers of a host. */
 export type HostState = "none" | "ready" | "not-ready";

@@ -1,32 +1,10 @@
-/** Trees: staging one beside the others, reading the description of one that is there. */
-import { closeSync, existsSync, mkdirSync, openSync, readdirSync, readFileSync, symlinkSync, writeSync } from "node:fs";
+/** Building a tree in the staging area. */
+import { closeSync, existsSync, mkdirSync, openSync, readdirSync, symlinkSync, writeSync } from "node:fs";
 import { dirname, join } from "node:path";
-import { CspError } from "../core/errors.ts";
 import { byteOrder } from "../core/location.ts";
-import type { Linker } from "../core/lockfile.ts";
-import type { LockfileHash } from "../core/lockfile-hash.ts";
-import type { Platform } from "../core/platform.ts";
-import type { BinPlan, LinkPlan, RootPlan, SkippedPackage, TreePlan } from "../core/tree-plan.ts";
+import type { BinPlan, TreePlan } from "../core/tree-plan.ts";
+import { descriptionFormat, type TreeDescription } from "./description.ts";
 import { linkFiles } from "./instance.ts";
-import { type HostPaths, instancePath, treePath } from "./layout.ts";
-
-/** Format of `tree.json`. */
-const descriptionFormat = 1;
-
-/** What `tree.json` says; enough to answer for the tree without its lockfile. */
-export interface TreeDescription {
-  format: number;
-  hash: LockfileHash;
-  linker: Linker;
-  platform: Platform;
-  roots: readonly RootPlan[];
-  instances: readonly string[];
-  links: readonly LinkPlan[];
-  bins: readonly BinPlan[];
-  skipped: readonly SkippedPackage[];
-  /** Bytes of all blobs together, where they are known. */
-  blobBytes: number;
-}
 
 /**
  * Builds a whole tree in `staged`; `packageFolder` says where an instance's folder is now. The description is written
@@ -106,32 +84,4 @@ function writeNew(path: string, text: string): void {
   } finally {
     closeSync(fd);
   }
-}
-
-/** Reads a tree's description; undefined where the tree is not there. Throws CSP_NOT_READY where it cannot be read. */
-export function readTree(paths: HostPaths, hash: LockfileHash): TreeDescription | undefined {
-  const path = join(treePath(paths, hash), "tree.json");
-  let text: string;
-  try {
-    text = readFileSync(path, "utf8");
-  } catch (error) {
-    if ((error as NodeJS.ErrnoException).code === "ENOENT") return undefined;
-    throw error;
-  }
-  try {
-    const description = JSON.parse(text) as TreeDescription;
-    if (description.format === descriptionFormat && description.hash === hash) return description;
-  } catch {
-    // said below
-  }
-  throw new CspError("CSP_NOT_READY", {
-    message: `the description of tree ${hash.slice(0, 12)} cannot be read`,
-    details: [path],
-    hint: "run `csp install` to build it again, or update csp",
-  });
-}
-
-/** Instances of a tree that are not there, in byte order. */
-export function missingInstances(paths: HostPaths, ids: readonly string[]): string[] {
-  return ids.filter((id) => !existsSync(join(instancePath(paths, id), "instance.json")));
 }

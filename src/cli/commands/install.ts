@@ -1,6 +1,7 @@
 import { underInstallLock } from "../../ops/host-locks.ts";
-import { applyInstall, isUpToDate, planInstall, readFrozen } from "../../ops/install.ts";
+import { applyInstall, planInstall, readFrozen } from "../../ops/install.ts";
 import { short } from "../../ops/status.ts";
+import { isUpToDate } from "../../ops/up-to-date.ts";
 import type { CommandModule, CommonOptions } from "../command.ts";
 import { changeLines, formatTook, installData, installLines, installPlanLines } from "../summary.ts";
 

@@ -1,0 +1,12 @@
+/** Reading the project's files. */
+import { readFileSync } from "node:fs";
+
+/** A file's text; undefined where it does not exist. */
+export function readText(path: string): string | undefined {
+  try {
+    return readFileSync(path, "utf8");
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code === "ENOENT") return undefined;
+    throw error;
+  }
+}

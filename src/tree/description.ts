@@ -1,0 +1,62 @@
+/** What is known of a tree that is there: its description, and whether its packages are there, too. */
+import { readdirSync, readFileSync } from "node:fs";
+import { join } from "node:path";
+import { CspError } from "../core/errors.ts";
+import type { Linker } from "../core/lockfile.ts";
+import type { LockfileHash } from "../core/lockfile-hash.ts";
+import type { Platform } from "../core/platform.ts";
+import type { BinPlan, LinkPlan, RootPlan, SkippedPackage } from "../core/tree-plan.ts";
+import { type HostPaths, treePath } from "./layout.ts";
+
+/** Format of `tree.json`. */
+export const descriptionFormat = 1;
+
+/** What `tree.json` says; enough to answer for the tree without its lockfile. */
+export interface TreeDescription {
+  format: number;
+  hash: LockfileHash;
+  linker: Linker;
+  platform: Platform;
+  roots: readonly RootPlan[];
+  instances: readonly string[];
+  links: readonly LinkPlan[];
+  bins: readonly BinPlan[];
+  skipped: readonly SkippedPackage[];
+  /** Bytes of all blobs together, where they are known. */
+  blobBytes: number;
+}
+
+/** Reads a tree's description; undefined where the tree is not there. Throws CSP_NOT_READY where it cannot be read. */
+export function readTree(paths: HostPaths, hash: LockfileHash): TreeDescription | undefined {
+  const path = join(treePath(paths, hash), "tree.json");
+  let text: string;
+  try {
+    text = readFileSync(path, "utf8");
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code === "ENOENT") return undefined;
+    throw error;
+  }
+  try {
+    const description = JSON.parse(text) as TreeDescription;
+    if (description.format === descriptionFormat && description.hash === hash) return description;
+  } catch {
+    // said below
+  }
+  throw new CspError("CSP_NOT_READY", {
+    message: `the description of tree ${hash.slice(0, 12)} cannot be read`,
+    details: [path],
+    hint: "run `csp install` to build it again, or update csp",
+  });
+}
+
+/** Instances that are not there, in the order given. A name means complete: renames are the only way in. */
+export function missingInstances(paths: HostPaths, ids: readonly string[]): string[] {
+  let present: ReadonlySet<string>;
+  try {
+    present = new Set(readdirSync(paths.packages));
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code !== "ENOENT") throw error;
+    present = new Set();
+  }
+  return ids.filter((id) => !present.has(id));
+}
