@@ -50,6 +50,8 @@ async function runProgram(argv: readonly string[], json: boolean): Promise<End> 
     const parsed = parse(argv, name, entry, module);
     if (parsed === "shown") return { exit: 0 };
     options = parsed.options;
+    // Trees are shared: what csp writes can be read by every user, whatever this one's umask says.
+    if (parsed.entry.mutates) process.umask(0o022);
     reporter = createReporter(options, process.env, process.stderr.isTTY === true && !isCi(process.env));
     const session = await createSession(
       parsed.entry,

@@ -60,6 +60,8 @@ export async function buildInstances(job: InstanceJob, bytes: Uint8Array | undef
       finish(first);
       donor = destination;
     }
+    // Given back at once: the collector would keep the bytes of many packages before it looks.
+    (blob.buffer as ArrayBuffer).transfer(0);
   }
   for (const instance of job.instances.slice(job.donor === undefined ? 1 : 0)) {
     const destination = join(instance.staged, "node_modules", job.name);
