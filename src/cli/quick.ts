@@ -3,6 +3,7 @@
  * that run every minute this is nearly every run. Whatever is not as simple as that is left to the program.
  */
 import { writeSync } from "node:fs";
+import { resolve } from "node:path";
 import { detectPlatform } from "../fs/host-platform.ts";
 import { isUpToDate } from "../ops/up-to-date.ts";
 import { dataRoot, findProject, projectIn } from "./place.ts";
@@ -10,17 +11,32 @@ import { version } from "./version.ts";
 
 /** True where the command line was answered. */
 export function answerQuickly(argv: readonly string[]): boolean {
-  const [command, ...flags] = argv;
-  if (command !== "install" && command !== "i" && command !== "ci") return false;
-  if (flags.some((flag) => flag !== "--frozen-lockfile" && flag !== "--offline")) return false;
-  const directory = findProject(process.cwd());
+  const place = parse(argv);
+  if (place === undefined) return false;
+  const directory = findProject(resolve(place.cwd ?? process.cwd()));
   const current = isUpToDate({
     project: projectIn(directory),
-    dataRoot: dataRoot(undefined, process.env.CHECKSTACK_DATA_DIR, directory),
+    dataRoot: dataRoot(place.dataDir, process.env.CHECKSTACK_DATA_DIR, directory),
     platform: detectPlatform(),
     version,
   });
   if (current === undefined) return false;
   writeSync(1, `nothing to do: ${current.hash.slice(0, 12)} is current\n`);
   return true;
+}
+
+/** The folders that an `install` names; undefined for any other command line. */
+function parse(argv: readonly string[]): { cwd?: string; dataDir?: string } | undefined {
+  const [command, ...words] = argv;
+  if (command !== "install" && command !== "i" && command !== "ci") return undefined;
+  const place: { cwd?: string; dataDir?: string } = {};
+  for (let i = 0; i < words.length; i++) {
+    const word = words[i] as string;
+    if (word === "--frozen-lockfile" || word === "--offline") continue;
+    const key = word === "-C" || word === "--cwd" ? "cwd" : word === "--data-dir" ? "dataDir" : undefined;
+    const value = words[++i];
+    if (key === undefined || value === undefined || value.startsWith("-")) return undefined;
+    place[key] = value;
+  }
+  return place;
 }
