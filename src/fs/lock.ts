@@ -33,7 +33,7 @@ export interface LockWaitRequest extends LockRequest {
   };
   /** Told once, when the wait is longer than a moment. */
   onWait?: (holder: LockHolder | undefined) => void;
-  /** Ends the wait by throwing its reason. */
+  /** Ends the wait, within 50 ms, by throwing its reason. */
   signal?: AbortSignal;
 }
 
@@ -84,7 +84,7 @@ export async function acquireLock(path: string, request: LockWaitRequest): Promi
       request.onWait?.(readHolder(path));
     }
     const next = Math.min(pause, timeoutMs - waited);
-    await sleep(next, request.signal);
+    await sleep(next);
     waited += next;
   }
 }
@@ -169,16 +169,6 @@ function lockTimeout(path: string, timeoutMs: number, purpose: string): CspError
   });
 }
 
-function sleep(milliseconds: number, signal: AbortSignal | undefined): Promise<void> {
-  return new Promise((resolve, reject) => {
-    const stop = () => {
-      clearTimeout(timer);
-      reject(signal?.reason);
-    };
-    const timer = setTimeout(() => {
-      signal?.removeEventListener("abort", stop);
-      resolve();
-    }, milliseconds);
-    signal?.addEventListener("abort", stop, { once: true });
-  });
+function sleep(milliseconds: number): Promise<void> {
+  return new Promise((resolve) => setTimeout(resolve, milliseconds));
 }

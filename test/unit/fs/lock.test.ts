@@ -89,6 +89,7 @@ describe("between processes", () => {
     try {
       await csp.kill();
       expect(tryLock(path, exclusive)).toBeUndefined();
+      writeFileSync(path, JSON.stringify({ pid: csp.pid, purpose: "csp gc", since: "2025-01-02T03:04:05.000Z" }));
       expect((await failure(acquireLock(path, waiting(0)))).message).toBe(
         `\`${path}\` is held by another process, which could not be told`,
       );
@@ -193,7 +194,8 @@ describe("waiting", () => {
     const lock = tryLock(path, exclusive);
     const stop = new AbortController();
     const wait = acquireLock(path, {
-      ...waiting(60_000),
+      ...exclusive,
+      wait: { timeoutMs: 60_000, noticeMs: 0 },
       signal: stop.signal,
       onWait: () => stop.abort("interrupted"),
     });
