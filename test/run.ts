@@ -7,6 +7,8 @@ import { join } from "node:path";
 import { readJunit, summarise } from "./support/junit.ts";
 import { makeTemp } from "./support/temp.ts";
 
+/** Milliseconds after which the run is ended: a test that loops is seen by no limit of its own. */
+const limit = 20 * 60_000;
 const root = join(import.meta.dir, "..");
 const filters = process.argv.slice(2);
 const all = [...new Bun.Glob("test/**/*.test.ts").scanSync({ cwd: root })].sort();
@@ -26,8 +28,11 @@ async function main(): Promise<number> {
     const child = Bun.spawn([process.execPath, "test", ...flags, ...files.map((file) => `./${file}`)], {
       cwd: root,
       stdio: ["ignore", "inherit", "inherit"],
+      timeout: limit,
+      killSignal: "SIGKILL",
     });
     const status = await child.exited;
+    if (child.signalCode) console.log(`the test runner was ended by ${child.signalCode}`);
     let xml = "";
     try {
       xml = readFileSync(report, "utf8");
