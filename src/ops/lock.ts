@@ -2,7 +2,7 @@
 import { mkdtempSync } from "node:fs";
 import { join } from "node:path";
 import type { Allowlist } from "../core/allowlist.ts";
-import { CspError } from "../core/errors.ts";
+import { CspError, isCspError } from "../core/errors.ts";
 import { buildGraph, label, shortestChain } from "../core/graph.ts";
 import { forEachLimited } from "../core/limiter.ts";
 import { splitLocation } from "../core/location.ts";
@@ -218,7 +218,7 @@ async function complete(ctx: Context, registry: Registry, packages: readonly Loc
   await forEachLimited(todo, sizeRequests, async (group) => {
     const pkg = group[0] as LockedPackage;
     if (pkg.integrity.kind === "strong") {
-      const size = await registry.client.tarballSize(place(pkg));
+      const size = await sizeOf(registry, pkg);
       if (size !== undefined) for (const each of group) each.size = size;
     } else {
       const bytes = await registry.client.tarballBytes(place(pkg), { maxBytes: largestBlob });
@@ -227,6 +227,16 @@ async function complete(ctx: Context, registry: Registry, packages: readonly Loc
     }
     ctx.progress({ phase: "measure", done: ++done, total: todo.length, bytes: 0, totalBytes: 0 });
   });
+}
+
+/** A registry that knows no sizes, or lacks the bytes for another platform, is no reason not to lock. */
+async function sizeOf(registry: Registry, pkg: LockedPackage): Promise<number | undefined> {
+  try {
+    return await registry.client.tarballSize(place(pkg));
+  } catch (error) {
+    if (isCspError(error, "CSP_REGISTRY_NOT_FOUND") || isCspError(error, "CSP_REGISTRY_ANSWER")) return undefined;
+    throw error;
+  }
 }
 
 /** Where a package's tarball is, for the registry client. */
