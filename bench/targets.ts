@@ -1,0 +1,78 @@
+/** What csp promises to reach, and whether a run did. Pure. */
+import { medianOf, type Results } from "./results.ts";
+
+export interface Target {
+  scenario: string;
+  metric: string;
+  label: string;
+  /** Ratios are of csp's median to the reference's; absolute limits are in the metric's unit. */
+  limit: { ratio: number; to: "the fastest peer" | "the fastest bun" | "one version" } | { atMost: number };
+}
+
+export const targets: readonly Target[] = [
+  { scenario: "startup", metric: "ms", label: "Start-up", limit: { atMost: 10 } },
+  { scenario: "noop", metric: "ms", label: "Nothing to do", limit: { ratio: 0.35, to: "the fastest bun" } },
+  { scenario: "gone", metric: "ms", label: "Tree gone", limit: { ratio: 0.25, to: "the fastest peer" } },
+  {
+    scenario: "leaf",
+    metric: "ms",
+    label: "One root changed, new tree",
+    limit: { ratio: 0.25, to: "the fastest peer" },
+  },
+  {
+    scenario: "deep",
+    metric: "ms",
+    label: "One package far below changed, new tree",
+    limit: { ratio: 0.25, to: "the fastest peer" },
+  },
+  { scenario: "switch", metric: "ms", label: "Switch", limit: { atMost: 15 } },
+  { scenario: "cold", metric: "ms", label: "Cold, from the registry", limit: { ratio: 0.9, to: "the fastest bun" } },
+  {
+    scenario: "disk",
+    metric: "bytes five leaf",
+    label: "Five versions, one root",
+    limit: { ratio: 1.1, to: "one version" },
+  },
+  {
+    scenario: "disk",
+    metric: "bytes five deep",
+    label: "Five versions, far below",
+    limit: { ratio: 1.1, to: "one version" },
+  },
+  { scenario: "cold", metric: "peakBytes", label: "Peak memory, cold", limit: { atMost: 250e6 } },
+];
+
+export interface Verdict {
+  target: Target;
+  csp: number | undefined;
+  /** What csp is compared with, and its median. */
+  reference: { name: string; value: number } | undefined;
+  ratio: number | undefined;
+  met: boolean | undefined;
+}
+
+/** Holds a run against one target; `met` is undefined where csp or the reference was not measured. */
+export function judge(results: Results, target: Target): Verdict {
+  const { scenario, metric, limit } = target;
+  const result = results.scenarios[scenario];
+  const csp = medianOf(result, "csp", metric);
+  if ("atMost" in limit) {
+    return {
+      target,
+      csp,
+      reference: undefined,
+      ratio: undefined,
+      met: csp === undefined ? undefined : csp <= limit.atMost,
+    };
+  }
+  const rivals =
+    limit.to === "one version"
+      ? [{ name: "one version", value: medianOf(result, "csp", metric.replace(/ .*/, " one")) }]
+      : Object.keys(result?.peers ?? {})
+          .filter((name) => (limit.to === "the fastest bun" ? name.startsWith("bun ") : name !== "csp"))
+          .map((name) => ({ name, value: medianOf(result, name, metric) }));
+  const measured = rivals.filter((rival): rival is { name: string; value: number } => rival.value !== undefined);
+  const reference = measured.toSorted((a, b) => a.value - b.value)[0];
+  const ratio = csp === undefined || reference === undefined ? undefined : csp / reference.value;
+  return { target, csp, reference, ratio, met: ratio === undefined ? undefined : ratio <= limit.ratio };
+}
