@@ -32,8 +32,8 @@ export interface HostOutcome {
 }
 
 /** Simultaneous downloads, and the compressed bytes that may wait in memory between the network and the workers. */
-const downloads = 64;
-const bytesInFlight = 48 * 1024 * 1024;
+const downloads = 32;
+const bytesInFlight = 24 * 1024 * 1024;
 /** What a download of unknown size counts for. */
 const assumedSize = 1024 * 1024;
 /** With fewer jobs than this, workers cost more than they give. */

@@ -9,7 +9,7 @@ export interface Registry {
   client: RegistryClient;
 }
 
-/** Reads the configuration (no request is made) and hands its warnings on. */
+/** Reads the configuration; no request is made. Its warnings come when a setting is used. */
 export function openRegistry(ctx: Context, allowlist: Allowlist): Registry {
   const { url, scopes } = allowlist.registry;
   const configuration = loadNpmConfiguration({
@@ -18,6 +18,7 @@ export function openRegistry(ctx: Context, allowlist: Allowlist): Registry {
     env: ctx.env,
     override: { ...(url === undefined ? {} : { url }), scopes },
     trustProject: ctx.trustProject,
+    onWarning: ctx.warn,
   });
   const client = createRegistryClient({
     configuration,
