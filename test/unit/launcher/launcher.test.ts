@@ -1,5 +1,5 @@
 import { afterEach, beforeEach, describe, expect, test } from "bun:test";
-import { chmodSync, mkdirSync, readFileSync, realpathSync, writeFileSync } from "node:fs";
+import { chmodSync, mkdirSync, readFileSync, realpathSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { testNeeding } from "../../support/needs.ts";
 import { makeTemp, removeTree } from "../../support/temp.ts";
@@ -62,6 +62,8 @@ describe("started", () => {
     expect(seen([...shell, csp, "a b"]).argv).toEqual(["a b"]);
     const { out } = start([...shell, join(home, "bin/find-bun")]);
     expect(realpathSync(out.trimEnd())).toBe(realpathSync(process.execPath));
+    const relative = start([...shell, "bin/find-bun"], { cwd: home, env: { CDPATH: home } });
+    expect(relative.out).toBe(`${join(home, "node_modules/@oven", hostBuild, "bin/bun")}\n`);
   });
 
   test("by a relative path, from its own directory and by name alone works", () => {
@@ -78,8 +80,16 @@ describe("started", () => {
     link(join(top, "elsewhere/second"), "../usr/bin/csp");
     link(join(top, "absolute"), join(top, "elsewhere/second"));
     link(join(top, "directory"), "the package/bin");
+    link(join(top, "tools/bin"), "../the package/bin");
     link(join(top, "package"), "the package");
-    for (const path of ["usr/bin/csp", "elsewhere/second", "absolute", "directory/csp", "package/bin/csp"]) {
+    for (const path of [
+      "usr/bin/csp",
+      "elsewhere/second",
+      "absolute",
+      "directory/csp",
+      "tools/bin/csp",
+      "package/bin/csp",
+    ]) {
       expect(seen([join(top, path), path])).toMatchObject({ argv: [path], part: "part of csp" });
       expect(seen([`./${path}`, path], { cwd: top }).argv).toEqual([path]);
     }
@@ -199,12 +209,16 @@ describe("nothing runs inside csp", () => {
   });
 
   test("from a package of the registry that an import would fetch", () => {
-    writeFileSync(join(home, "dist/main.js"), `import "csp-no-such-package";`);
-    const { code, err } = start([csp], { cwd: project, env: { BUN_CONFIG_REGISTRY: "http://127.0.0.1:9/" } });
+    rmSync(join(home, "node_modules"), { recursive: true });
+    const main = join(home, "dist/main.js");
+    writeFileSync(main, `import "csp-no-such-package";`);
+    const env = { CSP_BUN: process.execPath, BUN_CONFIG_REGISTRY: "http://127.0.0.1:9/", HOME: top };
+    expect(start([process.execPath, main], { cwd: project, env }).err).toContain("ConnectionRefused");
+    const { code, err } = start([csp], { cwd: project, env });
     expect(code).not.toBe(0);
     expect(err).toContain("csp-no-such-package");
-    expect(err).not.toContain("127.0.0.1");
-  });
+    expect(err).not.toContain("ConnectionRefused");
+  }, 20_000);
 
   test("from files that are garbage", () => {
     for (const name of ["tsconfig.json", "bunfig.toml", ".env", "bun.lock", ".npmrc"]) {
