@@ -49,6 +49,7 @@ export interface InstanceResult {
 export async function buildInstances(job: InstanceJob, bytes: Uint8Array | undefined): Promise<InstanceResult> {
   let result: InstanceResult = { files: 0, bytes: 0, skippedLinks: [], notes: [] };
   let donor = job.donor;
+  let size = donor === undefined ? undefined : donorSize(donor, job.name);
   if (donor === undefined || job.stageBlob !== undefined) {
     const blob = checked(job, bytes ?? readFileSync(job.cached as string));
     if (job.stageBlob !== undefined) writeBlob(job.stageBlob, blob);
@@ -57,7 +58,8 @@ export async function buildInstances(job: InstanceJob, bytes: Uint8Array | undef
       const destination = join(first.staged, "node_modules", job.name);
       mkdirSync(dirname(destination), { recursive: true, mode: 0o755 });
       result = await unpack(job, blob, destination, first.plan);
-      finish(first);
+      size = result;
+      finish(first, size);
       donor = destination;
     }
     // Given back at once: the collector would keep the bytes of many packages before it looks.
@@ -67,9 +69,21 @@ export async function buildInstances(job: InstanceJob, bytes: Uint8Array | undef
     const destination = join(instance.staged, "node_modules", job.name);
     mkdirSync(dirname(destination), { recursive: true, mode: 0o755 });
     linkFiles(donor as string, destination);
-    finish(instance);
+    finish(instance, size);
   }
   return result;
+}
+
+/** What an instance takes on disk, as it is noted; undefined for one that was built before sizes were. */
+export interface InstanceSize {
+  files: number;
+  /** Content of the package's files; instances with one digest share it by hard links. */
+  bytes: number;
+}
+
+function donorSize(donor: string, name: string): InstanceSize | undefined {
+  const { files, bytes } = readInstance(donor.slice(0, -`/node_modules/${name}`.length)) ?? {};
+  return files === undefined || bytes === undefined ? undefined : { files, bytes };
 }
 
 /** The very bytes that go on are the ones that are hashed. */
@@ -122,7 +136,7 @@ function writeBlob(path: string, bytes: Uint8Array): void {
 }
 
 /** Links and description; the description is written last, so that an instance with one is whole. */
-function finish({ staged, plan }: { staged: string; plan: InstancePlan }): void {
+function finish({ staged, plan }: { staged: string; plan: InstancePlan }, size: InstanceSize | undefined): void {
   const made = new Set<string>();
   for (const { path, target } of plan.links) {
     const at = join(staged, path);
@@ -134,7 +148,8 @@ function finish({ staged, plan }: { staged: string; plan: InstancePlan }): void 
     symlinkSync(target, at);
   }
   const { id, name, version, digest, links } = plan;
-  const text = `${JSON.stringify({ format: instanceFormat, id, name, version, digest, links })}\n`;
+  const { files, bytes } = size ?? {};
+  const text = `${JSON.stringify({ format: instanceFormat, id, name, version, digest, files, bytes, links })}\n`;
   const fd = openSync(join(staged, "instance.json"), "wx", 0o444);
   try {
     writeSync(fd, text);
@@ -166,7 +181,7 @@ export function linkFiles(source: string, destination: string): number {
 }
 
 /** What `instance.json` says. */
-export interface InstanceDescription {
+export interface InstanceDescription extends Partial<InstanceSize> {
   format: number;
   id: InstanceId;
   name: string;
