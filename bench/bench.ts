@@ -18,8 +18,8 @@ export interface Bench {
   date: string;
   /** A new, empty place on the mirror, or on the registry of the machine's npm configuration. */
   place(driver: Driver, registry?: "real"): Place;
-  /** Frees a place where deleting is cheap; elsewhere it stays until the end. */
-  leave(place: Place): void;
+  /** Deletes a directory where that is cheap; elsewhere it stays until the end. */
+  leave(dir: string): void;
   /** A variant's project files for a driver. */
   files(driver: Driver, variant: Variant): Promise<ProjectFiles>;
   /**
@@ -45,8 +45,8 @@ export function makeBench(
       const root = join(work, `${places}-${driver.name.replaceAll(" ", "-")}`);
       return makePlace(root, registry === "real" ? realRegistry() : mirror.origin);
     },
-    leave(place) {
-      if (cheapDelete) rmSync(place.root, { recursive: true });
+    leave(dir) {
+      if (cheapDelete) rmSync(dir, { recursive: true });
     },
     files(driver, variant) {
       // The layouts of one product share its lockfile.
@@ -168,11 +168,10 @@ export async function takeTurns(
       result.peers[driver.name] = samples;
     } catch (error) {
       delete result.peers[driver.name];
-      result.failed[driver.name] = String(error instanceof Error ? error.message : error).replaceAll(
-        bench.work,
-        "WORK",
-      );
-      console.error(`${driver.name}: ${result.failed[driver.name]}`);
+      const message = String(error instanceof Error ? error.message : error);
+      // The first lines say why, and no path of this machine belongs into a file that is kept.
+      result.failed[driver.name] = message.replaceAll(bench.work, "WORK").split("\n").slice(0, 3).join("\n");
+      console.error(`${driver.name}: ${message}`);
     }
   };
   for (const driver of bench.drivers) {

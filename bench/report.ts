@@ -91,7 +91,7 @@ function cell(values: readonly number[], metric: string): string {
 
 function footnote({ rounds, date, fileSystem, load, failed }: ScenarioResult): string {
   const reasons = Object.entries(failed).map(
-    ([name, reason]) => `- ${name} was not measured: ${reason.split("\n")[0]}`,
+    ([name, reason]) => `- ${name} was not measured: ${reason.replaceAll("\n", " ")}`,
   );
   return [
     `${date}, ${rounds} round${rounds === 1 ? "" : "s"}, ${fileSystem}, load average ${load} at the start.`,

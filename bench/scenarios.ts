@@ -60,7 +60,9 @@ function changed(kind: "leaf" | "deep", use: "beside" | "in place"): Scenario["r
         const place = await bench.warmPlace(driver, use);
         const sameProject = use === "in place" || driver.product === "csp";
         const project = sameProject ? place : projectOf(place, `${kind}-${n}`);
-        return samplesOf(await install(bench, driver, project, { kind, n }));
+        const shot = await install(bench, driver, project, { kind, n });
+        if (project !== place) bench.leave(project.project);
+        return samplesOf(shot);
       },
     );
   };
@@ -97,8 +99,10 @@ export const scenarios: Readonly<Record<string, Scenario>> = {
         async (driver) => install(bench, driver, await bench.warmPlace(driver), base),
         async (driver) => {
           const place = await bench.warmPlace(driver);
-          driver.dropTree(place);
-          return samplesOf(await install(bench, driver, place, base));
+          const gone = driver.dropTree(place);
+          const shot = await install(bench, driver, place, base);
+          bench.leave(gone);
+          return samplesOf(shot);
         },
       ),
   },
@@ -152,7 +156,7 @@ export const scenarios: Readonly<Record<string, Scenario>> = {
         async (driver) => {
           const place = bench.place(driver);
           const shot = await install(bench, driver, place, base);
-          bench.leave(place);
+          bench.leave(place.root);
           return samplesOf(shot);
         },
       ),
@@ -176,7 +180,7 @@ export const scenarios: Readonly<Record<string, Scenario>> = {
             ),
           );
           const shot = installProject(bench, driver, place, base);
-          bench.leave(place);
+          bench.leave(place.root);
           return samplesOf(shot);
         },
       ),
@@ -213,7 +217,7 @@ export const scenarios: Readonly<Record<string, Scenario>> = {
           sample[`${unit} five deep`] = nine - five + one;
           delete sample[`${unit} nine`];
         }
-        bench.leave(place);
+        bench.leave(place.root);
         return sample;
       }),
   },

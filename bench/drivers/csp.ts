@@ -42,8 +42,8 @@ export function cspDriver(cache: string): Driver {
     },
     modules: (place) => join(data(place), "current", "node_modules"),
     dropTree(place) {
-      putAway(join(data(place), "trees"), place);
       rmSync(join(data(place), "current"));
+      return putAway(join(data(place), "trees"), place);
     },
   };
 }

@@ -32,8 +32,8 @@ export interface Driver {
   warm(place: Place, set: PackageSet): void;
   /** The directory that must hold every root after an install. */
   modules(place: Place): string;
-  /** Takes the installed tree away, by renames only: deleting slows some file systems for minutes. */
-  dropTree(place: Place): void;
+  /** Takes the installed tree away by a rename, because deleting slows some file systems for minutes; its new path. */
+  dropTree(place: Place): string;
 }
 
 /** Makes an empty place whose npm configuration names only the registry. */
@@ -64,9 +64,11 @@ export function environment(place: Place): Record<string, string> {
   return { PATH: process.env.PATH ?? "", HOME: place.home, NO_COLOR: "1" };
 }
 
-/** Renames a file or directory to a name that no earlier call used. */
-export function putAway(path: string, place: Place): void {
-  renameSync(path, join(place.root, `gone-${Bun.randomUUIDv7()}`));
+/** Renames a file or directory to a name that no earlier call used, and returns it. */
+export function putAway(path: string, place: Place): string {
+  const away = join(place.root, `gone-${Bun.randomUUIDv7()}`);
+  renameSync(path, away);
+  return away;
 }
 
 /** A package.json with these dependencies. */
