@@ -170,7 +170,7 @@ export const catalog: readonly CatalogEntry[] = [
       ["csp exec --timeout 1m eslint .", "for a minute at most"],
     ],
     mutates: false,
-    load: async () => (await import("./commands/run.ts")).run,
+    load: async () => (await import("./commands/exec.ts")).exec,
   },
   {
     name: "explain",

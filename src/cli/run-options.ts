@@ -19,7 +19,7 @@ export function runtimeOptions(command: Command): void {
 }
 
 /** Everything of a run but the script. Throws CSP_USAGE, CSP_CONFIG or CSP_NODE_MISSING. */
-export function runSettings(session: Session, options: RunFlags): Omit<RunOptions, "source" | "args"> {
+export function runSettings(session: Session, options: RunFlags): Omit<RunOptions, "what" | "args"> {
   const runtime = options.runtime ?? "bun";
   if (runtime !== "bun" && runtime !== "node") {
     throw new CspError("CSP_USAGE", { message: `there is no runtime \`${runtime}\``, hint: "write `bun` or `node`" });

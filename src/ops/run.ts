@@ -5,6 +5,7 @@ import type { Lockfile } from "../core/lockfile.ts";
 import type { LockfileHash } from "../core/lockfile-hash.ts";
 import { fits, platformName } from "../core/platform.ts";
 import { type Lock, tryLock } from "../fs/lock.ts";
+import { binEnvironment, resolveBin } from "../run/bin.ts";
 import { hookFiles } from "../run/hook-files.ts";
 import type { Source } from "../run/launch.ts";
 import { type RunResult, runScript } from "../run/start.ts";
@@ -53,7 +54,8 @@ export interface RunOptions {
   runtime: "bun" | "node";
   /** Absolute path of the runtime's program. */
   runtimePath: string;
-  source: Source;
+  /** What to run: a source, or the name of a binary of an allowlisted package. */
+  what: Source | { kind: "bin"; name: string };
   args: readonly string[];
   cwd: string;
   timeoutMs: number | undefined;
@@ -64,15 +66,17 @@ export interface RunOptions {
   explain: readonly string[];
 }
 
-/** Runs a script to its end on the tree that is current now. */
+/** Runs a script or a binary to its end on the tree that is current now. Throws CSP_BIN_MISSING for an unknown binary. */
 export async function runOnCurrent(ctx: Context, options: RunOptions): Promise<RunResult> {
   const { folder, lease } = leaseCurrent(ctx);
   try {
-    const { timeoutMs, explain, ...rest } = options;
+    const { what, timeoutMs, explain, ...rest } = options;
+    const isBin = what.kind === "bin";
     return await runScript({
       ...rest,
+      source: isBin ? resolveBin(folder, what.name) : what,
       tree: folder,
-      env: ctx.env,
+      env: isBin ? binEnvironment(ctx.env, folder) : ctx.env,
       dropEnv: secretVariables(ctx),
       scratchIn: [hostPaths(ctx.dataRoot).runs, ctx.temporary],
       inheritFds: lease === undefined ? [] : [lease.fd],

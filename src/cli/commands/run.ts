@@ -21,7 +21,7 @@ export const run: CommandModule<RunScriptFlags> = {
     if (options.eval === undefined && file === undefined) {
       throw new CspError("CSP_USAGE", { message: "nothing to run", hint: "name a script, or give code with `-e`" });
     }
-    const source =
+    const what =
       options.eval !== undefined
         ? { kind: "code" as const, text: options.eval }
         : file === "-"
@@ -30,7 +30,7 @@ export const run: CommandModule<RunScriptFlags> = {
     const own = options.eval === undefined ? rest : args;
     const ctx = session.context();
     const settings = runSettings(session, options);
-    const result = await session.withoutSignals(() => runOnCurrent(ctx, { ...settings, source, args: own }));
+    const result = await session.withoutSignals(() => runOnCurrent(ctx, { ...settings, what, args: own }));
     return endOf(result, options);
   },
 };
