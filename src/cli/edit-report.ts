@@ -4,7 +4,7 @@ import type { Context } from "../ops/context.ts";
 import { applyEditPlan, type EditPlan, planEdits } from "../ops/edit.ts";
 import { underInstallLock } from "../ops/host-locks.ts";
 import type { InstallOutcome } from "../ops/install.ts";
-import type { CommonOptions, Report, Session } from "./command.ts";
+import type { CommandModule, CommonOptions, Report, Session } from "./command.ts";
 import { changeLines, counted, formatTook, installData, installLines, installPlanLines } from "./summary.ts";
 
 export interface EditFlags extends CommonOptions {
@@ -29,6 +29,26 @@ export async function runEdits(
     };
   };
   return options.dryRun ? work() : underInstallLock(ctx, work);
+}
+
+/** A command that makes one edit for each name it is given; `key` holds the names in the data. */
+export function editByName<Flags extends EditFlags>(
+  key: string,
+  editOf: (name: string, options: Flags) => Edit,
+): CommandModule<Flags> {
+  return {
+    define(command) {
+      command
+        .argument("<name...>", "as scripts import it")
+        .option("--lockfile-only", "change the project's files, not this host");
+    },
+    run: (session, args, options) =>
+      runEdits(session, options, async () => ({
+        edits: [...new Set(args)].map((name) => editOf(name, options)),
+        lines: [],
+        data: { [key]: args },
+      })),
+  };
 }
 
 function editLines(

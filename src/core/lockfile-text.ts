@@ -6,6 +6,7 @@ import { formatIntegrity } from "./integrity.ts";
 import type { Json, JsonObject } from "./jsonc.ts";
 import { byteOrder } from "./location.ts";
 import { type LockedPackage, type Lockfile, lockfileFormat } from "./lockfile.ts";
+import { lockfileText } from "./lockfile-layout.ts";
 
 /** Writes a lockfile whose packages all have a strong integrity. */
 export function formatLockfile(lockfile: Lockfile): string {
@@ -66,42 +67,4 @@ function sortedNames(names: Readonly<Record<string, string>>): JsonObject {
   const result: JsonObject = {};
   for (const key of Object.keys(names).sort(byteOrder)) result[key] = names[key] as string;
   return result;
-}
-
-/**
- * Lays out a lockfile's top level the canonical way. Reading uses it, too: a text that equals the layout of its own
- * parsed value has no duplicate keys and nothing the value does not show.
- */
-export function lockfileText(raw: JsonObject): string {
-  const parts: string[] = [];
-  for (const key of Object.keys(raw)) {
-    const value = raw[key] as Json;
-    if (key === "packages") parts.push(`  "packages": ${lines(value as JsonObject, "    ", "  ")}`);
-    else if (key === "csp") {
-      const csp = value as JsonObject;
-      const inner = Object.keys(csp).map((name) =>
-        name === "packages"
-          ? `    "packages": ${lines(csp.packages as JsonObject, "      ", "    ")}`
-          : `    ${JSON.stringify(name)}: ${JSON.stringify(csp[name])}`,
-      );
-      parts.push(`  "csp": {\n${inner.join(",\n")}\n  }`);
-    } else parts.push(`  ${JSON.stringify(key)}: ${indented(value)}`);
-  }
-  return `{\n${parts.join(",\n")}\n}\n`;
-}
-
-function lines(entries: JsonObject, indent: string, close: string): string {
-  const keys = Object.keys(entries);
-  if (keys.length === 0) return "{}";
-  let text = "{";
-  let separator = "\n";
-  for (const key of keys) {
-    text += `${separator}${indent}${JSON.stringify(key)}: ${JSON.stringify(entries[key])}`;
-    separator = ",\n";
-  }
-  return `${text}\n${close}}`;
-}
-
-function indented(value: Json): string {
-  return JSON.stringify(value, null, 2).replaceAll("\n", "\n  ");
 }

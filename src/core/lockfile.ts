@@ -6,7 +6,7 @@ import { CspError } from "./errors.ts";
 import { type Integrity, parseIntegrity } from "./integrity.ts";
 import { isObject, type Json, type JsonObject, parseJsonc } from "./jsonc.ts";
 import { isSafeName, splitLocation } from "./location.ts";
-import { lockfileText } from "./lockfile-text.ts";
+import { lockfileText } from "./lockfile-layout.ts";
 import type { PlatformLimits } from "./platform.ts";
 import { isTarballPath } from "./tarball-path.ts";
 

@@ -1,7 +1,7 @@
 /** Small lockfiles for tests: locations and what they depend on. */
 import type { JsonObject } from "../../../src/core/jsonc.ts";
 import { type Lockfile, parseLockfile } from "../../../src/core/lockfile.ts";
-import { lockfileText } from "../../../src/core/lockfile-text.ts";
+import { lockfileText } from "../../../src/core/lockfile-layout.ts";
 
 export interface Entry {
   /** `name@version`; the last segment of the location and 1.0.0 if absent. */
