@@ -22,12 +22,12 @@ export function configureHelp(command: Command, entry?: CatalogEntry): void {
   command.configureHelp({ sortOptions: false, showGlobalOptions: false });
   if (entry === undefined) {
     command.helpInformation = shortHelp;
-    command.helpCommand("help [command]", "show help of a command");
+    command.helpCommand(false);
     command.option("-V, --version", "print the version");
     return;
   }
   command.addHelpText("after", () => {
-    if (!process.argv.includes("--help") && !process.argv.includes("help")) return "";
+    if (process.argv.includes("-h")) return "";
     const effect = entry.mutates ? "changes files; `--dry-run` shows what" : "changes nothing";
     const examples = entry.examples.flatMap(([line, meaning]) => [`  ${line}`, `      ${meaning}`]);
     return `\neffect: ${effect}\n\nexamples:\n${examples.join("\n")}`;

@@ -38,12 +38,20 @@ export function commandName(argv: readonly string[]): string | undefined {
 }
 
 /** CSP_USAGE with the nearest word that exists. */
-export function usageError(message: string, word: string | undefined, words: readonly string[]): CspError {
+export function usageError(
+  message: string,
+  word: string | undefined,
+  words: readonly string[],
+  command?: string,
+): CspError {
   const suggestion = word === undefined ? undefined : nearest(word, words);
   const [sentence = message, ...rest] = message.split("\n");
   const meant = /\(Did you mean (.+?)\?\)/.exec(rest.join("\n"))?.[1] ?? suggestion;
   return new CspError("CSP_USAGE", {
     message: sentence,
-    hint: meant === undefined ? "run `csp --help` for all commands" : `did you mean \`${meant}\`?`,
+    hint:
+      meant === undefined
+        ? `run \`csp ${command === undefined ? "--help" : `${command} --help`}\``
+        : `did you mean \`${meant}\`?`,
   });
 }

@@ -19,7 +19,9 @@ import { createReporter, type Reporter } from "./progress.ts";
 import { handleSignals, type Interrupt } from "./signals.ts";
 
 /** Runs csp with these arguments and ends the process. */
-export async function main(argv: readonly string[]): Promise<void> {
+export async function main(words: readonly string[]): Promise<void> {
+  // `csp help install` is `csp install --help`, so that the one command is loaded.
+  const argv = words[0] === "help" && words.length === 2 ? [words[1] as string, "--help"] : words;
   const json = argv.slice(0, argv.includes("--") ? argv.indexOf("--") : undefined).includes("--json");
   const end = await runProgram(argv, json);
   if (end.signal !== undefined) {
@@ -126,7 +128,7 @@ function parse(
   } catch (error) {
     if (!(error instanceof CommanderError)) throw error;
     if (error.exitCode === 0) return "shown";
-    throw usageError(error.message.replace(/^error: /, "").replaceAll("'", "`"), undefined, []);
+    throw usageError(error.message.replace(/^error: /, "").replaceAll("'", "`"), undefined, [], entry?.name);
   }
   if (parsed === undefined) return "shown";
   return parsed;
