@@ -21,7 +21,7 @@ import { handleSignals, type Interrupt } from "./signals.ts";
 /** Runs csp with these arguments and ends the process. */
 export async function main(words: readonly string[]): Promise<void> {
   // `csp help install` is `csp install --help`, so that the one command is loaded.
-  const argv = words[0] === "help" && words.length === 2 ? [words[1] as string, "--help"] : words;
+  const argv = words[0] !== "help" ? words : words.length === 1 ? [] : [...words.slice(1), "--help"];
   const json = argv.slice(0, argv.includes("--") ? argv.indexOf("--") : undefined).includes("--json");
   const end = await runProgram(argv, json);
   if (end.signal !== undefined) {
