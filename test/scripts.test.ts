@@ -9,7 +9,10 @@ import { runScript } from "./support/script/run.ts";
 
 const directory = join(import.meta.dir, "scripts");
 const atOnce = 2;
-const keep = process.env.CSP_TEST_KEEP === "1";
+const options = {
+  keep: process.env.CSP_TEST_KEEP === "1",
+  ...(process.env.CSP_TEST_TRACE === "1" ? { trace: (text: string) => console.error(text) } : {}),
+};
 /** Includes the time in the queue; what a single command may take is limited by the script runner. */
 const timeout = 15 * 60_000;
 
@@ -20,7 +23,7 @@ for (const file of readdirSync(directory).sort()) {
   const unmet = script.needs.filter(({ need }) => !meets(need));
   const name = file.slice(0, -4);
   if (unmet.length > 0) test.skip(`${name} (${unmet.map(({ reason }) => reason).join("; ")})`, () => {});
-  else test.concurrent(name, () => turn(() => runScript(script, { keep })), timeout);
+  else test.concurrent(name, () => turn(() => runScript(script, options)), timeout);
 }
 
 function queue(places: number): (work: () => Promise<void>) => Promise<void> {

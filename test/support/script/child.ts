@@ -1,9 +1,11 @@
 /** A command of a script as a real process: its output, its end, and waiting for what it prints. */
 
 export interface Outcome {
-  /** Under a terminal: everything it showed, with `\n` line ends. */
+  /** Under a terminal: everything it showed, without escape sequences and with `\n` line ends. */
   stdout: string;
   stderr: string;
+  /** Under a terminal: the same as it came. */
+  raw: string | undefined;
   /** 128 + signal number where a signal ended it. */
   status: number;
   signal: string | undefined;
@@ -81,12 +83,13 @@ export function startChild(options: ChildOptions): Child {
     ended = true;
     for (const check of watchers) check();
     child.terminal?.close();
-    const outcome = { ...shown(), status, signal: child.signalCode ? String(child.signalCode) : undefined };
+    const raw = options.tty ? text.stdout : undefined;
+    const outcome = { ...shown(), raw, status, signal: child.signalCode ? String(child.signalCode) : undefined };
     if (late) throw new Error(`still running after ${options.limit / 1000} s: ${title}${excerpt(outcome)}`);
     return outcome;
   };
   const shown = () => ({
-    stdout: options.tty ? text.stdout.replaceAll("\r\n", "\n") : text.stdout,
+    stdout: options.tty ? Bun.stripANSI(text.stdout).replaceAll("\r\n", "\n") : text.stdout,
     stderr: text.stderr,
   });
   const end = finish();

@@ -19,6 +19,8 @@ export const verbs: Readonly<Record<string, Verb>> = { ...runVerbs, ...checkVerb
 export interface RunOptions {
   /** Leaves `$WORK` where it is and says so. */
   keep?: boolean;
+  /** Is shown every line with what its command printed. */
+  trace?: (text: string) => void;
 }
 
 /** Runs the script to its end. Rejects with an error that shows the place, the phase and the output. */
@@ -49,7 +51,9 @@ export async function runScript(script: Script, options: RunOptions = {}): Promi
     layOut(session, script);
     for (const [index, line] of script.lines.entries()) {
       try {
+        const before = session.last;
         await runLine(session, line);
+        if (options.trace) options.trace(`> ${line.text}${session.last === before ? "" : printed(session)}`);
       } catch (error) {
         throw new Error(report(session, script, index, error as Error));
       }
@@ -77,6 +81,10 @@ function checkLines(script: Script): void {
       throw new Error(`${at}\n${line.want.kind === "exit" ? "exit" : "!"} has no meaning before ${line.verb}`);
     }
   }
+}
+
+function printed({ last }: Session): string {
+  return last ? `  [${last.signal ?? last.status}]${excerpt(last)}` : "";
 }
 
 async function runLine(session: Session, line: Line): Promise<void> {

@@ -46,6 +46,16 @@ function filesBelow(path: string): string[] {
 export const checkVerbs: Readonly<Record<string, Verb>> = {
   stdout: matchesStream("stdout"),
   stderr: matchesStream("stderr"),
+  terminal: {
+    usage: "[!] terminal REGEX (what the last command sent to its terminal, escape sequences and all)",
+    words: [1, 1],
+    prefixes: ["failure"],
+    run(session, [pattern], want) {
+      const { raw } = lastOutcome(session);
+      if (raw === undefined) throw new Error("the last command had no terminal");
+      expectThat(regexOf(pattern).test(raw), want, `the terminal got ${pattern?.text}: ${JSON.stringify(raw)}`);
+    },
+  },
   cmp: {
     usage: "cmp stdout|stderr|FILE FILE",
     words: [2, 2],
