@@ -2,13 +2,15 @@
 import { join } from "node:path";
 import { CspError, isCspError } from "../core/errors.ts";
 import { buildGraph } from "../core/graph.ts";
+import type { JournalEntry } from "../core/journal.ts";
+import { earlierTrees, isSwitch } from "../core/journal-story.ts";
 import { type LockfileHash, lockfileHash } from "../core/lockfile-hash.ts";
 import { compareToAllowlist } from "../core/lockfile-match.ts";
 import { platformName } from "../core/platform.ts";
 import { planTree } from "../core/tree-plan.ts";
 import { readCurrent } from "../tree/current.ts";
 import { missingInstances, readTree, type TreeDescription } from "../tree/description.ts";
-import { type JournalEntry, readJournal } from "../tree/journal.ts";
+import { readJournal } from "../tree/journal.ts";
 import { hostPaths, treePath } from "../tree/layout.ts";
 import type { Context } from "./context.ts";
 import { readAllowlist, readLockfile } from "./project.ts";
@@ -48,13 +50,13 @@ export interface Status {
 /** Reads everything `csp status` shows; changes nothing. */
 export function readStatus(ctx: Context): Status {
   const paths = hostPaths(ctx.dataRoot);
-  const journal = readJournal(paths);
+  const journal = readJournal(paths).entries;
   const hash = readCurrent(paths);
   const tree = hash === undefined ? undefined : readTree(paths, hash);
   const wish = readWish(ctx);
   const base = {
     current: tree === undefined ? null : describeTree(tree, journal),
-    previous: journal.findLast((entry) => entry.to === hash)?.from ?? null,
+    previous: earlierTrees(journal, hash)[0] ?? null,
     platform: platformName(ctx.platform),
     project: { directory: ctx.project.directory, allowlist: wish.allowlist, lockfile: wish.lockfile },
     dataDirectory: ctx.dataRoot,
@@ -118,7 +120,7 @@ function readWish(ctx: Context): Wish {
 }
 
 function describeTree(tree: TreeDescription, journal: readonly JournalEntry[]): TreeStatus {
-  const entry = journal.findLast((each) => each.to === tree.hash);
+  const entry = journal.findLast((each) => isSwitch(each) && each.to === tree.hash);
   return {
     hash: tree.hash,
     linker: tree.linker,

@@ -18,6 +18,9 @@ export interface HostPaths {
   switchLock: string;
   locks: string;
   leases: string;
+  pins: string;
+  /** Since when the collector knows that a blob or tree is not needed. */
+  gcNotes: string;
   tmp: string;
   quarantine: string;
   runs: string;
@@ -38,6 +41,8 @@ export function hostPaths(root: string): HostPaths {
     gcLock: join(root, "locks", "gc"),
     switchLock: join(root, "locks", "switch"),
     leases: join(root, "leases"),
+    pins: join(root, "pins"),
+    gcNotes: join(root, "gc.json"),
     tmp: join(root, "tmp"),
     quarantine: join(root, "quarantine"),
     runs: join(root, ".runs"),
@@ -58,4 +63,8 @@ export function treePath(paths: HostPaths, hash: LockfileHash): string {
 
 export function leasePath(paths: HostPaths, hash: LockfileHash): string {
   return join(paths.leases, hash);
+}
+
+export function pinPath(paths: HostPaths, hash: LockfileHash): string {
+  return join(paths.pins, hash);
 }
