@@ -33,30 +33,48 @@ function instanceId(node: Node, hash: string): InstanceId {
 }
 
 /**
- * The hash of each member. Outside the component a target is its hash; inside, labels are refined until each says all
- * that can be told apart by following links, so the same knot gets the same hashes wherever it is tied.
+ * The hash of each member. Outside the component a target is its hash; inside, labels are refined until they tell apart
+ * all that following links can tell apart. A label alone only says what lies a number of links away, so the hash also
+ * covers the labels of the whole component: members of two knots with equal hashes then have equal links all the way.
  */
 function hashComponent(component: readonly Node[], links: Links, hashes: Map<Node, string>): void {
   const inside = new Set(component);
+  let cyclic = false;
   let labels = new Map<Node, string>();
   for (const node of component) {
     const fields = own(node);
     for (const { path, to, inner } of links.get(node) ?? []) {
+      if (inside.has(to)) cyclic = true;
       fields.push(path, inner, inside.has(to) ? "cycle" : (hashes.get(to) as string));
     }
     labels.set(node, sha256(fields));
   }
-  for (let round = 1; round < component.length; round++) {
-    const next = new Map<Node, string>();
-    for (const node of component) {
-      const fields = [labels.get(node) as string];
-      for (const { path, to } of links.get(node) ?? []) if (inside.has(to)) fields.push(path, labels.get(to) as string);
-      next.set(node, sha256(fields));
+  if (cyclic) {
+    for (let before = 0, now = distinct(labels).length; before !== now; ) {
+      labels = refine(labels, links);
+      [before, now] = [now, distinct(labels).length];
     }
-    labels = next;
+    const knot = sha256(distinct(labels));
+    for (const [node, label] of labels) labels.set(node, sha256([knot, label]));
   }
   for (const [node, hash] of labels) hashes.set(node, hash);
 }
+
+/** Labels that also say what every link inside of the component led to before; none that differed become equal. */
+function refine(labels: ReadonlyMap<Node, string>, links: Links): Map<Node, string> {
+  const next = new Map<Node, string>();
+  for (const [node, label] of labels) {
+    const fields = [label];
+    for (const { path, to } of links.get(node) ?? []) {
+      const target = labels.get(to);
+      if (target !== undefined) fields.push(path, target);
+    }
+    next.set(node, sha256(fields));
+  }
+  return next;
+}
+
+const distinct = (labels: ReadonlyMap<Node, string>): string[] => [...new Set(labels.values())].sort(byteOrder);
 
 /** What a package is by itself. */
 function own(node: Node): string[] {

@@ -1,6 +1,7 @@
 /**
  * What each dependency of a lockfile means, and what of it a platform gets. Which version a name means is read from the
  * locations, as every reader of the hoisted layout does: name N from location K is `K/N`, else one segment up, … else `N`.
+ * What stands below a bundled package in the lockfile is bun's guess of what the bundle holds; nobody installs it.
  */
 import { CspError } from "./errors.ts";
 import { parentLocation } from "./location.ts";
@@ -39,8 +40,9 @@ export function buildGraph(lockfile: Lockfile, file: string): Graph {
         if (pkg.unresolved.includes(name)) continue;
         const to = lookUp(nodes, pkg.location, name);
         if (to === undefined) {
-          if (optional === false) problems.push(`\`${pkg.location}\` needs \`${name}\`, which is not there`);
-        } else if (to !== node) {
+          if (optional === false && !pkg.bundled)
+            problems.push(`\`${pkg.location}\` needs \`${name}\`, which is not there`);
+        } else if (to !== node || name !== pkg.name) {
           node.edges.push({ name, to, optional: optional === "peer" ? pkg.optionalPeers.includes(name) : optional });
         }
       }
@@ -72,8 +74,8 @@ export function buildGraph(lockfile: Lockfile, file: string): Graph {
   return { nodes, roots: roots.sort(byName) };
 }
 
-/** The walk-up rule. */
-function lookUp(nodes: ReadonlyMap<string, Node>, location: string, name: string): Node | undefined {
+/** The walk-up rule, over the locations that are there: what `name` means from `location`. */
+export function lookUp(nodes: ReadonlyMap<string, Node>, location: string, name: string): Node | undefined {
   for (let at = location; at !== ""; at = parentLocation(at)) {
     const found = nodes.get(`${at}/${name}`);
     if (found !== undefined) return found;
@@ -81,23 +83,17 @@ function lookUp(nodes: ReadonlyMap<string, Node>, location: string, name: string
   return nodes.get(name);
 }
 
-/** One edge a name, in byte order; a name listed twice is required if either says so. */
+/** One edge a name, in byte order. Of a name listed twice the first counts: dependency, then optional, then peer. */
 function distinct(edges: Edge[]): Edge[] {
   edges.sort(byName);
-  const result: Edge[] = [];
-  for (const edge of edges) {
-    const last = result.at(-1);
-    if (last?.name === edge.name) last.optional = last.optional && edge.optional;
-    else result.push(edge);
-  }
-  return result;
+  return edges.filter((edge, index) => edges[index - 1]?.name !== edge.name);
 }
 
 const byName = (a: Edge, b: Edge): number => (a.name < b.name ? -1 : a.name > b.name ? 1 : 0);
 
 /** The part of a graph that a platform gets. */
 export interface Selection {
-  /** Reachable nodes, bundled ones included. */
+  /** Reachable nodes, bundled ones included, but nothing that only bundled ones lead to. */
   nodes: ReadonlySet<Node>;
   roots: readonly Edge[];
   /** Optional packages left out because they do not fit, in the order they were met. */
@@ -129,6 +125,7 @@ export function selectForPlatform(graph: Graph, platform: Platform): Selection {
   };
   const roots = graph.roots.filter((edge) => visit(edge, undefined));
   for (let node = queue.pop(); node !== undefined; node = queue.pop()) {
+    if (node.pkg.bundled) continue;
     for (const edge of node.edges) visit(edge, node);
   }
   for (const node of nodes) skipped.delete(node);
@@ -144,6 +141,7 @@ function findUnfit(graph: Graph, platform: Platform): Set<Node> {
   if (unfit.size === 0) return unfit;
   const dependents = new Map<Node, Node[]>();
   for (const node of graph.nodes.values()) {
+    if (node.pkg.bundled) continue;
     for (const edge of node.edges) {
       if (edge.optional) continue;
       const list = dependents.get(edge.to);

@@ -1,9 +1,9 @@
 /**
  * Where an isolated package finds its dependencies: the links of each instance. Bundled packages lie in their owner's
- * tarball and are no instances; what they depend on outside of it is linked for them beside the owner.
+ * tarball and are no instances; what the tarball holds comes before any link, because it lies nearer.
  */
-import type { Node, Selection } from "./graph.ts";
-import { locationPath, parentLocation } from "./location.ts";
+import { lookUp, type Node, type Selection } from "./graph.ts";
+import { byteOrder, locationPath, parentLocation } from "./location.ts";
 
 /** One symlink of an instance. */
 export interface Link {
@@ -18,48 +18,60 @@ export interface Link {
 /** The links of every instance of a selection, in byte order of their paths. */
 export function isolatedLinks(selection: Selection): Map<Node, Link[]> {
   const byLocation = new Map<string, Node>();
-  const bundled: Node[] = [];
-  for (const node of selection.nodes) {
-    byLocation.set(node.pkg.location, node);
-    if (node.pkg.bundled) bundled.push(node);
-  }
+  for (const node of selection.nodes) byLocation.set(node.pkg.location, node);
   const ownerOf = (node: Node): Node => {
     let at = node;
     while (at.pkg.bundled) at = byLocation.get(parentLocation(at.pkg.location)) ?? missingOwner(at);
     return at;
   };
-  const links = new Map<Node, Map<string, Link>>();
-  for (const node of selection.nodes) if (!node.pkg.bundled) links.set(node, new Map());
+  const bundles = new Map<Node, Node[]>();
   for (const node of selection.nodes) {
-    const owner = node.pkg.bundled ? ownerOf(node) : node;
-    for (const edge of node.edges) {
-      const { to } = edge;
-      if (!selection.nodes.has(to)) continue;
-      const toOwner = to.pkg.bundled ? ownerOf(to) : to;
-      if (to.pkg.bundled && toOwner === owner) continue;
-      const path = linkPath(owner, to, edge.name);
-      const inner = to === toOwner ? "" : locationPath(to.pkg.segments.slice(toOwner.pkg.segments.length));
-      links.get(owner)?.set(path, { path, to: toOwner, inner });
-    }
+    if (!node.pkg.bundled) continue;
+    const owner = ownerOf(node);
+    bundles.set(owner, [...(bundles.get(owner) ?? []), node]);
   }
   const result = new Map<Node, Link[]>();
-  for (const [node, byPath] of links) {
-    const list = [...byPath.values()];
-    result.set(node, list.length > 1 ? list.sort((a, b) => (a.path < b.path ? -1 : 1)) : list);
+  for (const node of selection.nodes) {
+    if (node.pkg.bundled) continue;
+    const targets = new Map<string, Node>();
+    const bundle = bundles.get(node);
+    for (const { name, to } of node.edges) {
+      if (selection.nodes.has(to) && !bundle?.includes(to)) targets.set(name, to);
+    }
+    if (bundle !== undefined) addOutside(targets, node, bundle, byLocation);
+    const links: Link[] = [];
+    for (const [name, target] of targets) {
+      const to = ownerOf(target);
+      const inner = to === target ? "" : locationPath(target.pkg.segments.slice(to.pkg.segments.length));
+      links.push({ path: linkPath(node, name), to, inner });
+    }
+    result.set(node, links.length > 1 ? links.sort((a, b) => byteOrder(a.path, b.path)) : links);
   }
   return result;
 }
 
 /**
- * Beside the package, but inside it for what stands deeper in its own folder and for a dependency that has its own name.
+ * What a bundle may lack is looked for where a hoisted layout has it: above the owner, among what is installed anyway.
+ * Which of the names the tarball does hold is not known before it is unpacked.
  */
-function linkPath(owner: Node, to: Node, name: string): string {
-  const own = `node_modules/${owner.pkg.name}`;
-  const depth = owner.pkg.segments.length;
-  if (to.pkg.segments.length > depth + 1 && to.pkg.location.startsWith(`${owner.pkg.location}/`)) {
-    return `${own}/${locationPath(to.pkg.segments.slice(depth))}`;
+function addOutside(
+  targets: Map<string, Node>,
+  owner: Node,
+  bundle: readonly Node[],
+  byLocation: ReadonlyMap<string, Node>,
+): void {
+  const around = new Map(byLocation);
+  for (const { pkg } of bundle) around.delete(pkg.location);
+  const names = bundle.flatMap(({ pkg, edges }) => [pkg.segments.at(-1) as string, ...edges.map((edge) => edge.name)]);
+  for (const name of names) {
+    const to = targets.has(name) ? undefined : lookUp(around, owner.pkg.location, name);
+    if (to !== undefined && (to !== owner || name !== owner.pkg.name)) targets.set(name, to);
   }
-  return name === owner.pkg.name ? `${own}/node_modules/${name}` : `node_modules/${name}`;
+}
+
+/** Beside the package, but inside it for a dependency that has the package's own name. */
+function linkPath(owner: Node, name: string): string {
+  return name === owner.pkg.name ? `node_modules/${name}/node_modules/${name}` : `node_modules/${name}`;
 }
 
 function missingOwner(node: Node): never {

@@ -5,7 +5,9 @@
 import {
   chmodSync,
   closeSync,
+  existsSync,
   linkSync,
+  lstatSync,
   mkdirSync,
   openSync,
   readdirSync,
@@ -135,7 +137,10 @@ function writeBlob(path: string, bytes: Uint8Array): void {
   }
 }
 
-/** Links and description; the description is written last, so that an instance with one is whole. */
+/**
+ * Links and description; the description is written last, so that an instance with one is whole. Inside the package a
+ * link gives way to what the archive brought, as everywhere: what a package brings lies nearer than any link.
+ */
 function finish({ staged, plan }: { staged: string; plan: InstancePlan }, size: InstanceSize | undefined): void {
   const made = new Set<string>();
   for (const { path, target } of plan.links) {
@@ -145,7 +150,8 @@ function finish({ staged, plan }: { staged: string; plan: InstancePlan }, size: 
       mkdirSync(folder, { recursive: true, mode: 0o755 });
       made.add(folder);
     }
-    symlinkSync(target, at);
+    const isInside = path.startsWith(`node_modules/${plan.name}/`);
+    if (!isInside || lstatSync(at, { throwIfNoEntry: false }) === undefined) symlinkSync(target, at);
   }
   const { id, name, version, digest, links } = plan;
   const { files, bytes } = size ?? {};
@@ -159,24 +165,30 @@ function finish({ staged, plan }: { staged: string; plan: InstancePlan }, size: 
 }
 
 /**
- * Gives `destination` the files of `source` by hard links and says how many. The symlinks that an instance keeps inside
- * its own package are no part of the package; a folder without files is left out.
+ * Gives `destination` the files and folders of `source` by hard links and says how many files. The symlinks that an
+ * instance keeps inside its own package, and folders that hold nothing else, are no part of the package.
  */
 export function linkFiles(source: string, destination: string): number {
   let files = 0;
-  const folder = (): void => {
-    if (files === 0) mkdirSync(destination, { recursive: true, mode: 0o755 });
+  let entries = 0;
+  let made = false;
+  const make = (): void => {
+    if (!made) mkdirSync(destination, { recursive: true, mode: 0o755 });
+    made = true;
   };
-  const entries = readdirSync(source, { withFileTypes: true });
-  for (const entry of entries) {
-    if (!entry.isFile()) continue;
-    folder();
-    linkSync(`${source}/${entry.name}`, `${destination}/${entry.name}`);
-    files++;
+  for (const entry of readdirSync(source, { withFileTypes: true })) {
+    entries++;
+    const [from, to] = [`${source}/${entry.name}`, `${destination}/${entry.name}`];
+    if (entry.isFile()) {
+      make();
+      linkSync(from, to);
+      files++;
+    } else if (entry.isDirectory()) {
+      files += linkFiles(from, to);
+      made ||= existsSync(to);
+    }
   }
-  for (const entry of entries) {
-    if (entry.isDirectory()) files += linkFiles(`${source}/${entry.name}`, `${destination}/${entry.name}`);
-  }
+  if (entries === 0) make();
   return files;
 }
 

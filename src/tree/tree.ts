@@ -1,5 +1,5 @@
 /** Building a tree in the staging area. */
-import { closeSync, existsSync, mkdirSync, openSync, readdirSync, symlinkSync, writeSync } from "node:fs";
+import { closeSync, existsSync, mkdirSync, openSync, readdirSync, rmSync, symlinkSync, writeSync } from "node:fs";
 import { dirname, join } from "node:path";
 import { byteOrder } from "../core/location.ts";
 import type { BinPlan, TreePlan } from "../core/tree-plan.ts";
@@ -21,6 +21,8 @@ export function stageTree(
   for (const { path, id, name } of plan.copies) {
     const to = join(staged, path);
     mkdirSync(dirname(to), { recursive: true, mode: 0o755 });
+    // What an owner brought at the place of another package, without calling it bundled, gives way to the locked one.
+    rmSync(to, { recursive: true, force: true });
     linkFiles(join(packageFolder(id), "node_modules", name), to);
   }
   const made = new Set([modules]);

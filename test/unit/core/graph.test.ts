@@ -143,24 +143,34 @@ describe("where an isolated package finds its dependencies", () => {
     ]);
   });
 
-  test("bundled packages are no instances, and what they need from outside stands beside their owner", () => {
-    const found = links(["o"], {
-      o: { needs: ["b"] },
-      "o/b": { bundled: true, needs: ["c", "d"] },
-      "o/c": { bundled: true },
-      d: {},
-    });
-    expect(found).toEqual({ o: ["node_modules/d = d"], d: [] });
-  });
-
-  test("what stands inside a bundled package's own folder is linked there", () => {
+  test("bundled packages are no instances, and nothing is installed for them", () => {
     const found = links(["o"], {
       o: { needs: ["b"] },
       "o/b": { bundled: true, needs: ["c"] },
-      "o/b/c": { is: "c@2.0.0" },
-      c: {},
+      "o/c": {},
     });
-    expect(found.o).toEqual(["node_modules/o/node_modules/b/node_modules/c = o/b/c"]);
+    expect(found).toEqual({ o: [] });
+  });
+
+  test("what a bundle may lack is linked beside the owner from what is installed above it", () => {
+    const found = links(["o", "c", "d"], {
+      o: { needs: ["b", "d"] },
+      "o/b": { bundled: true, needs: ["c"], peers: ["d", "o"] },
+      "o/c": { is: "c@2.0.0" },
+      "o/d": { is: "d@2.0.0" },
+      b: {},
+      c: { needs: ["b"] },
+      d: {},
+    });
+    expect(found.o).toEqual(["node_modules/b = b", "node_modules/c = c", "node_modules/d = o/d"]);
+  });
+
+  test("an alias that means itself is linked, because its folder has the registry's name", () => {
+    const alias = { is: "a@1.0.0", needs: ["my-a", "a"] };
+    expect(links(["my-a", "a"], { "my-a": alias, a: { is: "a@2.0.0" } })["my-a"]).toEqual([
+      "node_modules/a/node_modules/a = a",
+      "node_modules/my-a = my-a",
+    ]);
   });
 
   test("a package that means another's bundled one is linked into it", () => {
