@@ -52,12 +52,33 @@ inCheckout(name("no file carries a path of a machine"), () => {
   expect(linesWith([...places, ...own.map((path) => new RegExp(`${RegExp.escape(path)}(?![\\w-])`))])).toEqual([]);
 });
 
+interface LockedPackage {
+  version?: string;
+  resolved?: string;
+  integrity?: string;
+  dev?: boolean;
+  optional?: boolean;
+  optionalDependencies?: Record<string, string>;
+}
+
+const packageLock = JSON.parse(readFileSync(join(root, "package-lock.json"), "utf8")) as {
+  packages: Record<string, LockedPackage>;
+};
+const locked = Object.entries(packageLock.packages).filter(([path]) => path !== "");
+
 test("the package lock says what, not where from", () => {
-  const lock = JSON.parse(readFileSync(join(root, "package-lock.json"), "utf8")) as {
-    packages: Record<string, { resolved?: string; integrity?: string }>;
-  };
-  const entries = Object.entries(lock.packages).filter(([path]) => path !== "");
-  expect(entries.length).toBeGreaterThan(0);
-  expect(entries.filter(([, entry]) => entry.resolved !== undefined).map(([path]) => path)).toEqual([]);
-  expect(entries.filter(([, entry]) => !entry.integrity?.startsWith("sha512-")).map(([path]) => path)).toEqual([]);
+  expect(locked.length).toBeGreaterThan(0);
+  expect(locked.filter(([, entry]) => entry.resolved !== undefined).map(([path]) => path)).toEqual([]);
+});
+
+test("the package lock has a strong hash for all that a user installs", () => {
+  const weak = locked.filter(([, entry]) => !entry.integrity?.startsWith("sha512-"));
+  // Tools of other platforms, which a registry may lack, are locked by version only.
+  expect(weak.filter(([, entry]) => !(entry.dev && entry.optional && entry.version)).map(([path]) => path)).toEqual([]);
+});
+
+test("the package lock names every optional package: npm ci refuses one that does not", () => {
+  const wanted = locked.flatMap(([, entry]) => Object.keys(entry.optionalDependencies ?? {}));
+  const names = new Set(locked.map(([path]) => path.replace(/^.*node_modules\//, "")));
+  expect(wanted.filter((each) => !names.has(each))).toEqual([]);
 });

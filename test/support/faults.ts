@@ -94,7 +94,8 @@ const kinds: Readonly<Record<string, Fault>> = {
     return { ...packed, headers: { ...packed.headers, "content-encoding": "gzip" } };
   },
   /** To `arg`, or to another path of the same host that serves the same. */
-  redirect: ({ request, arg }) => redirect(arg ?? `/at/moved${request.url}`),
+  redirect: ({ request, answer, arg }) =>
+    request.url?.startsWith("/at/moved/") ? answer : redirect(arg ?? `/at/moved${request.url}`),
   "redirect-other-host": ({ request, other }) => {
     if (other === undefined) throw new Error("redirect-other-host needs the other host: use `other` or $OTHER");
     return redirect(`${other}${request.url}`);
