@@ -25,7 +25,7 @@ export function report(results: Results): string {
 
 function intro({ machine, set, versions }: Results): string {
   const peers = Object.entries(versions).map(([name, version]) => `${name} ${version}`);
-  return `csp beside its peers, in one run on one machine, with the same ${count(set.locked)} locked packages below ${set.roots} roots (${count(set.installed)} of them for this platform), all from the same registry on loopback.
+  return `csp beside its peers on one machine, each table in one run, with the same ${count(set.locked)} locked packages below ${set.roots} roots (${count(set.installed)} of them for this platform), all from the same registry on loopback.
 
 - Machine: ${machine.cpu}, ${machine.cores} cores, ${gigabytes(machine.memoryBytes)} GB, ${machine.system}
 - Versions: ${peers.join(", ")}
