@@ -17,6 +17,7 @@ import { addCommonOptions, commandName, usageError } from "./options.ts";
 import { createPaint, wantsColour } from "./paint.ts";
 import { createReporter, type Reporter } from "./progress.ts";
 import { handleSignals, type Interrupt } from "./signals.ts";
+import { isTerminal, resultColumns, writeMessage, writeResult } from "./terminal.ts";
 
 /** Runs csp with these arguments and ends the process. */
 export async function main(words: readonly string[]): Promise<void> {
@@ -30,8 +31,6 @@ export async function main(words: readonly string[]): Promise<void> {
     // Delivered before the next turn of the event loop; a shell's 128 + n where it is ignored.
     await new Promise((resolve) => setTimeout(resolve, 100));
   }
-  process.exitCode = end.exit;
-  await flushed(process.stdout);
   process.exit(end.exit);
 }
 
@@ -50,11 +49,12 @@ async function runProgram(argv: readonly string[], json: boolean): Promise<End> 
   try {
     const module = await entry?.load();
     const parsed = parse(argv, name, entry, module);
-    if (parsed === "shown") return { exit: 0 };
+    if (parsed === "short help") await writeResult(shortHelp());
+    if (parsed === "short help" || parsed === "shown") return { exit: 0 };
     options = parsed.options;
     // Trees are shared: what csp writes can be read by every user, whatever this one's umask says.
     if (parsed.entry.mutates) process.umask(0o022);
-    reporter = createReporter(options, process.env, process.stderr.isTTY === true && !isCi(process.env));
+    reporter = createReporter(options, process.env, isTerminal(2) && !isCi(process.env));
     const session = await createSession(
       parsed.entry,
       name ?? parsed.entry.name,
@@ -88,20 +88,19 @@ interface Parsed {
   options: CommonOptions;
 }
 
-/** Lets commander parse; `shown` where it answered by itself (help, version). Throws CSP_USAGE. */
+/** Lets commander parse; `shown` where it answered by itself (a command's help). Throws CSP_USAGE. */
 function parse(
   argv: readonly string[],
   name: string | undefined,
   entry: CatalogEntry | undefined,
   module: Parsed["module"] | undefined,
-): Parsed | "shown" {
+): Parsed | "shown" | "short help" {
   const program = new Command("csp").exitOverride().enablePositionalOptions();
   program.configureOutput({ writeErr: () => {} });
   addCommonOptions(program, false);
   configureHelp(program);
   if (name === undefined && argv.every((word) => word !== "--help" && word !== "-h" && !word.startsWith("--version"))) {
-    process.stdout.write(shortHelp());
-    return "shown";
+    return "short help";
   }
   if (name !== undefined && entry === undefined && name !== "help")
     throw usageError(`there is no command \`${name}\``, name, commandWords());
@@ -148,9 +147,7 @@ async function createSession(
 ): Promise<Session> {
   const inCi = isCi(process.env);
   const title = `csp ${entry.name}`;
-  const paint = await createPaint(
-    !options.json && wantsColour(options.color, process.env, process.stdout.isTTY === true),
-  );
+  const paint = await createPaint(!options.json && wantsColour(options.color, process.env, isTerminal(1)));
   const warn = (warning: Warning): void => {
     if (!warnings.some((each) => each.message === warning.message)) warnings.push(warning);
   };
@@ -164,8 +161,8 @@ async function createSession(
     invokedAs,
     paint,
     inCi,
-    canAsk: !inCi && !options.json && process.stdin.isTTY === true && process.stderr.isTTY === true,
-    columns: process.stdout.isTTY ? process.stdout.columns : undefined,
+    canAsk: !inCi && !options.json && isTerminal(0) && isTerminal(2),
+    columns: resultColumns(),
     verbose: options.verbose ?? 0,
     async withoutSignals(body) {
       const resume = interrupt.suspend();
@@ -200,19 +197,19 @@ async function printReport(
     return;
   }
   if (options.json) {
-    process.stdout.write(
+    await writeResult(
       `${JSON.stringify(envelope(entry.name, options.dryRun === true, { data: report.data }, warnings))}\n`,
     );
     return;
   }
   await printWarnings(options, warnings);
-  if (report.lines.length > 0) process.stdout.write(`${report.lines.join("\n")}\n`);
+  if (report.lines.length > 0) await writeResult(`${report.lines.join("\n")}\n`);
 }
 
 async function printWarnings(options: CommonOptions, warnings: readonly Warning[]): Promise<void> {
   if (options.quiet || options.json) return;
   const paint = await errorPaint(options);
-  for (const warning of warnings) process.stderr.write(`${warningLines(warning, paint).join("\n")}\n`);
+  for (const warning of warnings) writeMessage(`${warningLines(warning, paint).join("\n")}\n`);
 }
 
 async function printError(
@@ -224,32 +221,24 @@ async function printError(
 ): Promise<void> {
   if (error === undefined) {
     const stack = thrown instanceof Error ? thrown.stack : String(thrown);
-    process.stderr.write(`csp failed in a way it does not know; this is a defect of csp:\n${stack}\n`);
+    writeMessage(`csp failed in a way it does not know; this is a defect of csp:\n${stack}\n`);
     return;
   }
   if (options.json) {
     const name = entry?.name ?? "csp";
-    process.stdout.write(`${JSON.stringify(envelope(name, options.dryRun === true, { error }, warnings))}\n`);
+    await writeResult(`${JSON.stringify(envelope(name, options.dryRun === true, { error }, warnings))}\n`);
     return;
   }
   await printWarnings(options, warnings);
   const paint = await errorPaint(options);
-  process.stderr.write(`${errorLines(error, paint).join("\n")}\n`);
-  if (process.env.GITHUB_ACTIONS === "true") process.stderr.write(`${annotation(error, undefined)}\n`);
+  writeMessage(`${errorLines(error, paint).join("\n")}\n`);
+  if (process.env.GITHUB_ACTIONS === "true") writeMessage(`${annotation(error, undefined)}\n`);
 }
 
 function errorPaint(options: CommonOptions): ReturnType<typeof createPaint> {
-  return createPaint(wantsColour(options.color, process.env, process.stderr.isTTY === true));
+  return createPaint(wantsColour(options.color, process.env, isTerminal(2)));
 }
 
 function asCspError(thrown: unknown): CspError | undefined {
   return isCspError(thrown) ? thrown : describeOsError(thrown);
-}
-
-/** Waits until a pipe has taken everything; a reader that went away is no failure. */
-function flushed(stream: NodeJS.WriteStream): Promise<void> {
-  return new Promise((resolve) => {
-    stream.once("error", () => resolve());
-    stream.write("", () => resolve());
-  });
 }

@@ -4,6 +4,7 @@ import { CspError } from "../core/errors.ts";
 import { formatSize } from "../core/quantity.ts";
 import type { Progress } from "../ops/context.ts";
 import type { CommonOptions } from "./command.ts";
+import { writeMessage } from "./terminal.ts";
 
 export interface Reporter {
   progress: (progress: Progress) => void;
@@ -56,16 +57,16 @@ function appendOnly(): Reporter {
     progress(progress) {
       if (progress.phase === last || performance.now() - start < 2000) return;
       last = progress.phase;
-      process.stderr.write(`${describe(progress)} …\n`);
+      writeMessage(`${describe(progress)} …\n`);
     },
-    notice: (text) => process.stderr.write(`${text}\n`),
+    notice: (text) => writeMessage(`${text}\n`),
     end: () => {},
   };
 }
 
 function ndjson(): Reporter {
   const write = (value: object): void => {
-    process.stderr.write(`${JSON.stringify({ time: new Date().toISOString(), level: "info", ...value })}\n`);
+    writeMessage(`${JSON.stringify({ time: new Date().toISOString(), level: "info", ...value })}\n`);
   };
   let last = 0;
   return {
@@ -102,7 +103,7 @@ function inPlace(): Reporter {
     },
     notice(text) {
       spinner?.clear();
-      process.stderr.write(`${text}\n`);
+      writeMessage(`${text}\n`);
     },
     end() {
       ended = true;

@@ -2,7 +2,6 @@
  * The commonest answer of all, `csp install` with nothing to do, given before the program is loaded: in CI and in units
  * that run every minute this is nearly every run. Whatever is not as simple as that is left to the program.
  */
-import { writeSync } from "node:fs";
 import { resolve } from "node:path";
 import { detectPlatform } from "../fs/host-platform.ts";
 import { isUpToDate } from "../ops/up-to-date.ts";
@@ -21,7 +20,7 @@ export function answerQuickly(argv: readonly string[]): boolean {
     version,
   });
   if (current === undefined) return false;
-  writeSync(1, `nothing to do: ${current.hash.slice(0, 12)} is current\n`);
+  console.log(`nothing to do: ${current.hash.slice(0, 12)} is current`);
   return true;
 }
 

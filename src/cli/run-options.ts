@@ -6,6 +6,7 @@ import { durationForm, parseDuration } from "../core/quantity.ts";
 import type { RunOptions } from "../ops/run.ts";
 import type { RunResult } from "../run/start.ts";
 import type { CommonOptions, Report, Session } from "./command.ts";
+import { isTerminal } from "./terminal.ts";
 
 export interface RunFlags extends CommonOptions {
   runtime?: string;
@@ -36,7 +37,7 @@ export function runSettings(session: Session, options: RunFlags): Omit<RunOption
     runtimePath: runtime === "bun" ? process.execPath : findNode(),
     cwd: resolve(options.cwd ?? process.cwd()),
     timeoutMs,
-    terminal: process.stdin.isTTY === true,
+    terminal: isTerminal(0),
     signals: process,
     explain: session.self(),
   };

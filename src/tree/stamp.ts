@@ -2,8 +2,7 @@
  * The stamp: which bytes of the project's files led to the tree that is current. It only ever saves work: whoever finds
  * it missing, torn or different looks at everything.
  */
-import { readFileSync } from "node:fs";
-import { replaceFile } from "../fs/durable.ts";
+import { readFileSync, renameSync, writeFileSync } from "node:fs";
 import type { HostPaths } from "./layout.ts";
 
 export interface Stamp {
@@ -27,10 +26,12 @@ export function readStamp(paths: HostPaths): Stamp | undefined {
   }
 }
 
-/** A host that cannot keep a stamp works without one. */
+/** Not synced: a stamp that a power cut spoils is no stamp. A host that cannot keep one works without. */
 export function writeStamp(paths: HostPaths, stamp: Stamp): void {
   try {
-    replaceFile(paths.stamp, `${JSON.stringify(stamp)}\n`, { mode: 0o644 });
+    const temporary = `${paths.stamp}.${process.pid}`;
+    writeFileSync(temporary, `${JSON.stringify(stamp)}\n`);
+    renameSync(temporary, paths.stamp);
   } catch {
     // the next command looks at everything
   }
