@@ -27,7 +27,7 @@ export function clearHolder(fd: number): void {
 export function readHolder(path: string): LockHolder | undefined {
   return attempt(() => {
     const note = parseNote(readFileSync(path, "utf8"));
-    const pids = attempt(() => kernelHolders(statSync(path))) ?? [];
+    const pids = kernelLockHolders([path]).get(path) ?? [];
     if (note && (pids.length === 0 || pids.includes(note.pid))) return isAlive(note.pid) ? note : undefined;
     const pid = pids.find(isAlive);
     return pid === undefined ? undefined : { pid, purpose: undefined, since: undefined };
@@ -55,17 +55,31 @@ function parseNote(text: string): LockHolder | undefined {
   return { pid, purpose, since };
 }
 
-/** Lines of /proc/locks: `1: FLOCK  ADVISORY  WRITE 1234 fe:00:5678 0 EOF`; waiting ones have `->` and are no holders. */
-function kernelHolders({ dev, ino }: Stats): number[] {
+/**
+ * The processes that took a lock on each of these files, by the kernel's list; none where it has no list. One that is gone
+ * handed its lock to a child, which the list does not name.
+ */
+export function kernelLockHolders(paths: readonly string[]): Map<string, number[]> {
+  const holders = new Map<string, number[]>();
+  const list = attempt(() => readFileSync("/proc/locks", "utf8"));
+  if (list === undefined) return holders;
+  const byFile = new Map<string, number[]>();
+  // `1: FLOCK  ADVISORY  WRITE 1234 fe:00:5678 0 EOF`; waiting ones have `->` and are no holders.
+  for (const line of list.split("\n")) {
+    const [, kind, , , pid, where = ""] = line.split(/\s+/);
+    if (kind === "FLOCK") byFile.set(where, [...(byFile.get(where) ?? []), Number(pid)]);
+  }
+  for (const path of paths) {
+    const pids = attempt(() => byFile.get(fileInList(statSync(path))));
+    if (pids !== undefined) holders.set(path, pids);
+  }
+  return holders;
+}
+
+function fileInList({ dev, ino }: Stats): string {
   const major = (Math.floor(dev / 256) % 4096) + Math.floor(dev / 2 ** 44) * 4096;
   const minor = (dev % 256) + (Math.floor(dev / 2 ** 20) % 2 ** 24) * 256;
-  const file = `${hex(major)}:${hex(minor)}:${ino}`;
-  const pids: number[] = [];
-  for (const line of readFileSync("/proc/locks", "utf8").split("\n")) {
-    const [, kind, , , pid, where] = line.split(/\s+/);
-    if (kind === "FLOCK" && where === file) pids.push(Number(pid));
-  }
-  return pids;
+  return `${hex(major)}:${hex(minor)}:${ino}`;
 }
 
 function hex(value: number): string {

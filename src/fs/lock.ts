@@ -69,6 +69,27 @@ export function tryLock(path: string, request: LockRequest): Lock | undefined {
   }, path);
 }
 
+/**
+ * True if nobody holds the lock in any way, or the file is not there. Looks by taking it for a moment, which needs no
+ * write permission; whoever asks for it in that moment finds it taken.
+ */
+export function isLockFree(path: string): boolean {
+  return guarded(() => {
+    let fd: number;
+    try {
+      fd = openSync(path, constants.O_RDONLY | constants.O_NOFOLLOW);
+    } catch (error) {
+      if (osCode(error) === "ENOENT") return true;
+      throw error;
+    }
+    try {
+      return lockOpenFile(fd, path, "exclusive");
+    } finally {
+      closeSync(fd);
+    }
+  }, path);
+}
+
 /** Takes the lock, waiting for it as allowed. Throws CSP_LOCK_TIMEOUT, which names the holder, and what `tryLock` throws. */
 export async function acquireLock(path: string, request: LockWaitRequest): Promise<Lock> {
   const { timeoutMs, noticeMs = 250 } = request.wait;

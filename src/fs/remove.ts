@@ -20,14 +20,36 @@ export function removeTree(path: string): Removal {
   const removal: Removal = { files: 0, directories: 0, bytes: 0 };
   guarded(() => {
     const links = new Map<string, number>();
-    prepare(path, removal, links);
+    visit(path, removal, links, true);
     rmSync(path, { recursive: true, force: true });
   });
   return removal;
 }
 
-/** Counts what is there and opens directories that their owner closed; the removal itself goes by open directories. */
-function prepare(path: string, removal: Removal, links: Map<string, number>): void {
+/** What `removeTree` would take away; changes nothing. */
+export function measureTree(path: string): Removal {
+  const removal: Removal = { files: 0, directories: 0, bytes: 0 };
+  guarded(() => visit(path, removal, new Map(), false), path);
+  return removal;
+}
+
+/**
+ * Removes like `removeTree`, but counts nothing: for what was measured before. Directories that their owner closed are
+ * opened only where one stands in the way.
+ */
+export function removeMeasured(path: string): void {
+  guarded(() => {
+    try {
+      rmSync(path, { recursive: true, force: true });
+    } catch (error) {
+      if (osCode(error) !== "EACCES" && osCode(error) !== "EPERM") throw error;
+      removeTree(path);
+    }
+  }, path);
+}
+
+/** Counts what is there and, to remove it, opens directories that their owner closed; the removal itself goes by open directories. */
+function visit(path: string, removal: Removal, links: Map<string, number>, open: boolean): void {
   const stat = attempt(() => lstatSync(path, { throwIfNoEntry: false }));
   if (!stat) return;
   if (!stat.isDirectory()) {
@@ -36,8 +58,8 @@ function prepare(path: string, removal: Removal, links: Map<string, number>): vo
     return;
   }
   removal.directories++;
-  if ((stat.mode & 0o700) !== 0o700) chmodSync(path, 0o700);
-  for (const name of attempt(() => readdirSync(path)) ?? []) prepare(join(path, name), removal, links);
+  if (open && (stat.mode & 0o700) !== 0o700) chmodSync(path, 0o700);
+  for (const name of attempt(() => readdirSync(path)) ?? []) visit(join(path, name), removal, links, open);
 }
 
 /** A file with several names is freed when the last of them is met. */

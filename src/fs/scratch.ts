@@ -66,6 +66,33 @@ export function removeStaleScratch(parent: string): Removal {
   return total;
 }
 
+/** Who owns what stands in a place for scratch directories: a living process, a dead one, or nobody that can be told. */
+export type ScratchOwner = "living" | "gone" | "unknown";
+
+/** Looks at one entry of a place for scratch directories, and changes nothing. */
+export function scratchOwner(path: string): ScratchOwner {
+  try {
+    const file = join(path, lockName);
+    const fd = openSync(file, constants.O_RDONLY | constants.O_NOFOLLOW);
+    try {
+      return lockOpenFile(fd, file, "exclusive") ? "gone" : "living";
+    } finally {
+      closeSync(fd);
+    }
+  } catch (error) {
+    if (["ENOENT", "ENOTDIR", "EACCES", "ELOOP"].includes(osCode(error) ?? "")) return "unknown";
+    throw describeOsError(error, path) ?? error;
+  }
+}
+
+/** Removes one scratch directory whose owner is gone; false where it has an owner again or is no scratch directory. */
+export function removeIfStale(path: string): boolean {
+  const fd = guarded(() => claim(path), path);
+  if (fd === undefined) return false;
+  discard(path, fd);
+  return true;
+}
+
 /**
  * The owner's lock; undefined if a janitor came between two of these calls and took the new directory for stale.
  * Only the owner ever creates the lock file, once, so a janitor that has it locked has the directory for good.
