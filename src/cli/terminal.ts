@@ -4,14 +4,17 @@
  */
 import { fstatSync, writeSync } from "node:fs";
 
+/** /dev/null on Linux, the character device that is most often met. */
+const nullDevice = 0x103;
+
 /** True where this file descriptor is a terminal. */
 export function isTerminal(fd: 0 | 1 | 2): boolean {
   try {
-    if (!fstatSync(fd).isCharacterDevice()) return false;
+    const stat = fstatSync(fd);
+    if (!stat.isCharacterDevice() || stat.rdev === nullDevice) return false;
   } catch {
     return false;
   }
-  // /dev/null is a character device, too.
   return (fd === 0 ? process.stdin : fd === 1 ? process.stdout : process.stderr).isTTY === true;
 }
 
