@@ -38,6 +38,8 @@ export interface Session {
   verbose: number;
   /** Leaves signals to a child while `body` runs. */
   withoutSignals: <T>(body: () => Promise<T>) => Promise<T>;
+  /** Ends the command as SIGINT would. */
+  interrupt: () => void;
   /** The words that start this csp on the same project and data directory. */
   self: () => string[];
 }

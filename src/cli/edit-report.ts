@@ -4,6 +4,7 @@ import type { Context } from "../ops/context.ts";
 import { applyEditPlan, type EditPlan, planEdits } from "../ops/edit.ts";
 import { underInstallLock } from "../ops/host-locks.ts";
 import type { InstallOutcome } from "../ops/install.ts";
+import { readAllowlist } from "../ops/project.ts";
 import type { CommandModule, CommonOptions, Report, Session } from "./command.ts";
 import { changeLines, counted, formatTook, installData, installLines, installPlanLines } from "./summary.ts";
 
@@ -28,6 +29,8 @@ export async function runEdits(
       data: { ...data, allowlistChanged: plan.edit.before !== plan.edit.after, ...editData(plan, outcome) },
     };
   };
+  // A project that cannot be read must not even get a data directory.
+  readAllowlist(ctx.project);
   return options.dryRun ? work() : underInstallLock(ctx, work);
 }
 

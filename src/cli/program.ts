@@ -105,21 +105,17 @@ function parse(
   if (name !== undefined && entry === undefined && name !== "help")
     throw usageError(`there is no command \`${name}\``, name, commandWords());
   let parsed: Parsed | undefined;
-  for (const each of catalog) {
+  if (entry !== undefined && module !== undefined) {
     const command = program
-      .command(each.name, each.hidden ? { hidden: true } : {})
-      .summary(each.summary)
-      .description(each.summary);
-    command
-      .aliases([...each.aliases])
-      .exitOverride()
-      .configureOutput({ writeErr: () => {} });
-    if (each !== entry || module === undefined) continue;
+      .command(entry.name)
+      .description(entry.summary)
+      .aliases([...entry.aliases]);
+    command.exitOverride().configureOutput({ writeErr: () => {} });
     module.define(command);
-    addCommonOptions(command, each.mutates);
-    configureHelp(command, each);
+    addCommonOptions(command, entry.mutates);
+    configureHelp(command, entry);
     command.action(() => {
-      parsed = { entry: each, module, args: command.args, options: command.optsWithGlobals() };
+      parsed = { entry, module, args: command.args, options: command.optsWithGlobals() };
     });
   }
   try {
@@ -172,6 +168,7 @@ async function createSession(
         resume();
       }
     },
+    interrupt: () => interrupt.raise("SIGINT"),
     self: () => selfCommand(options),
   };
 }

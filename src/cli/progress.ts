@@ -23,6 +23,7 @@ const verbs: Readonly<Record<Progress["phase"], string>> = {
   link: "linking",
   sync: "syncing to disk",
   switch: "switching",
+  collect: "removing",
 };
 
 /** Chooses by flag and environment; quick work shows nothing. */
@@ -81,21 +82,22 @@ function ndjson(): Reporter {
   };
 }
 
-/** A spinner, loaded when the work turns out not to be quick. */
+/** A spinner, loaded when the work turns out not to be quick; nothing is drawn before the first progress. */
 function inPlace(): Reporter {
   let latest = "";
   let spinner: import("ora").Ora | undefined;
+  let timer: Timer | undefined;
   let ended = false;
-  const timer = setTimeout(async () => {
+  const start = async (): Promise<void> => {
     const { default: ora } = await import("ora");
     if (ended) return;
     spinner = ora({ text: latest, stream: process.stderr, discardStdin: false, hideCursor: false }).start();
-  }, 150);
-  timer.unref();
+  };
   let painted = 0;
   return {
     progress(progress) {
       latest = describe(progress);
+      timer ??= setTimeout(start, 150).unref();
       const now = performance.now();
       if (spinner === undefined || now - painted < 50) return;
       painted = now;

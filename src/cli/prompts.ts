@@ -10,10 +10,19 @@ export interface Settings {
   store?: string;
 }
 
-/** Asks for the settings that are hard to change later; an interrupted question ends csp. */
-export async function askSettings(): Promise<Settings> {
+/** Asks for the settings that are hard to change later. A signal ends the questions; so does Ctrl-C, as SIGINT would. */
+export async function askSettings(signal: AbortSignal, interrupt: () => void): Promise<Settings> {
+  try {
+    return await ask(signal);
+  } catch (error) {
+    if ((error as Error).name === "ExitPromptError") interrupt();
+    throw error;
+  }
+}
+
+async function ask(signal: AbortSignal): Promise<Settings> {
   const { input, select } = await import("@inquirer/prompts");
-  const context = { output: process.stderr };
+  const context = { output: process.stderr, signal };
   const linker = await select(
     {
       message: "How do packages find their dependencies?",

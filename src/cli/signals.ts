@@ -6,6 +6,8 @@ export interface Interrupt {
   received: () => NodeJS.Signals | undefined;
   /** 128 + the signal's number. */
   status: () => number;
+  /** Acts as if the signal had come. */
+  raise: (name: "SIGINT") => void;
   /** Hands signals to somebody else from now on (a running script); returns how to take them back. */
   suspend: () => () => void;
   end: () => void;
@@ -33,6 +35,7 @@ export function handleSignals(): Interrupt {
     signal: controller.signal,
     received: () => first,
     status: () => 128 + (first === undefined ? 0 : numbers[first]),
+    raise: handler,
     suspend: () => {
       ignore();
       return listen;

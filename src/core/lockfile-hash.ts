@@ -24,7 +24,7 @@ export function lockfileHash(lockfile: Lockfile): LockfileHash {
         location,
         pkg.name,
         pkg.version,
-        integrity.digest,
+        integrity.text,
         names(pkg.dependencies),
         names(pkg.optionalDependencies),
         names(pkg.peerDependencies),

@@ -2,9 +2,14 @@
 import type { Json, JsonObject } from "./jsonc.ts";
 
 /**
- * Lays out a lockfile's top level the canonical way. Reading uses it, too: a text that equals the layout of its own
- * parsed value has no duplicate keys and nothing the value does not show.
+ * The text without the white space that the layout adds. If that equals the compact form of its own parsed value, it has
+ * no duplicate keys and nothing that the value does not show: two native passes instead of a strict reading.
  */
+export function withoutLayout(text: string): string {
+  return text.trimEnd().replaceAll(/\n */g, "").replaceAll('": ', '":');
+}
+
+/** Lays out a lockfile's value the canonical way. */
 export function lockfileText(raw: JsonObject): string {
   const parts: string[] = [];
   for (const key of Object.keys(raw)) {

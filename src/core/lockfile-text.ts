@@ -2,7 +2,6 @@
  * The canonical text of a lockfile: a bun.lock in plain JSON (no comments, no trailing commas), one package a line, keys
  * in byte order, registry hosts stripped, csp's own facts under `csp`. Equal values give equal bytes.
  */
-import { formatIntegrity } from "./integrity.ts";
 import type { Json, JsonObject } from "./jsonc.ts";
 import { byteOrder } from "./location.ts";
 import { type LockedPackage, type Lockfile, lockfileFormat } from "./lockfile.ts";
@@ -60,7 +59,7 @@ function tuple(pkg: LockedPackage): Json {
   if (pkg.binDir !== undefined) info.binDir = pkg.binDir;
   if (pkg.hasInstallScript) info.hasInstallScript = true;
   if (pkg.bundled) info.bundled = true;
-  return [`${pkg.name}@${pkg.version}`, "", info, formatIntegrity(pkg.integrity.digest)];
+  return [`${pkg.name}@${pkg.version}`, "", info, pkg.integrity.text];
 }
 
 function sortedNames(names: Readonly<Record<string, string>>): JsonObject {

@@ -6,7 +6,7 @@ import { CspError } from "./errors.ts";
 import { type Integrity, parseIntegrity } from "./integrity.ts";
 import { isObject, type Json, type JsonObject, parseJsonc } from "./jsonc.ts";
 import { isSafeName, splitLocation } from "./location.ts";
-import { lockfileText } from "./lockfile-layout.ts";
+import { withoutLayout } from "./lockfile-layout.ts";
 import type { PlatformLimits } from "./platform.ts";
 import { isTarballPath } from "./tarball-path.ts";
 
@@ -141,7 +141,7 @@ function readRaw(text: string, damaged: (why: string, details?: string[]) => nev
     damaged("holds the marks of a merge conflict", ["resolve script-packages.yaml first"]);
   try {
     const quick = JSON.parse(text) as Json;
-    if (isObject(quick) && lockfileText(quick) === text) return quick;
+    if (isObject(quick) && withoutLayout(text) === JSON.stringify(quick)) return quick;
   } catch {
     // not canonical; the strict reader says what is wrong
   }

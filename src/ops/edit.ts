@@ -2,7 +2,7 @@
 import { type Allowlist, parseAllowlist } from "../core/allowlist.ts";
 import { type Edit, editAllowlist } from "../core/allowlist-edit.ts";
 import type { Context } from "./context.ts";
-import { applyInstall, type InstallOutcome, type InstallPlan, planInstallOf } from "./install.ts";
+import { applyInstall, type InstallOutcome, type InstallPlan, planInstall } from "./install.ts";
 import { type LockPlan, planLock } from "./lock.ts";
 import { applyEdits, type FileEdit, fileNames, readAllowlist, readLockfile } from "./project.ts";
 
@@ -29,7 +29,7 @@ export async function planEdits(
   const before = readLockfile(ctx.project);
   if (options.lockfileOnly)
     return { allowlist, edit, lock: await planLock(ctx, allowlist, before), install: undefined };
-  const install = await planInstallOf(ctx, { text: after, allowlist }, before);
+  const install = await planInstall(ctx, { text: after, allowlist, locked: before });
   return { allowlist, edit, lock: install.lock, install };
 }
 

@@ -35,11 +35,23 @@ export interface InstallOutcome extends HostOutcome {
   plan: InstallPlan;
 }
 
-/** Reads the project as a frozen installation may: nothing is resolved, whatever is wrong is an error. */
-export function readFrozen(ctx: Context): ReadAllowlist & { locked: ReadLockfile } {
+export interface ReadProject extends ReadAllowlist {
+  locked: ReadLockfile | undefined;
+}
+
+/**
+ * Reads the project's files; what was `known` before is used again where it is still the same. A frozen installation
+ * writes no lockfile, so whatever is wrong with it is an error.
+ */
+export function readProject(ctx: Context, options: InstallOptions, known?: ReadProject): ReadProject {
+  const project = readAllowlist(ctx.project, known);
+  const locked = readLockfile(ctx.project, known?.locked);
+  if (options.frozen) requireFrozen(ctx, project, locked);
+  return { ...project, locked };
+}
+
+function requireFrozen(ctx: Context, project: ReadAllowlist, locked: ReadLockfile | undefined): void {
   const names = fileNames(ctx);
-  const project = readAllowlist(ctx.project);
-  const locked = readLockfile(ctx.project);
   if (locked === undefined) {
     throw new CspError("CSP_LOCKFILE_MISSING", {
       message: `there is no ${names.lockfile}, and a frozen installation does not write one`,
@@ -49,23 +61,11 @@ export function readFrozen(ctx: Context): ReadAllowlist & { locked: ReadLockfile
   requireMatch(project.allowlist, locked.lockfile, names);
   requireOwnRegistry(locked.lockfile, names.lockfile);
   requireStrong(locked.lockfile, names.lockfile);
-  return { ...project, locked };
 }
 
-/** Plans an installation; resolves first where the lockfile may be written and does not match. */
-export async function planInstall(ctx: Context, options: InstallOptions): Promise<InstallPlan> {
-  const project = options.frozen ? readFrozen(ctx) : readAllowlist(ctx.project);
-  const before = readLockfile(ctx.project);
-  return planInstallOf(ctx, project, before);
-}
-
-/** Plans for an allowlist that is not written yet, or just read. */
-export async function planInstallOf(
-  ctx: Context,
-  project: ReadAllowlist,
-  before: ReadLockfile | undefined,
-): Promise<InstallPlan> {
-  const lock = await planLock(ctx, project.allowlist, before);
+/** Plans an installation; resolves first where the lockfile does not match, which a frozen project rules out. */
+export async function planInstall(ctx: Context, project: ReadProject): Promise<InstallPlan> {
+  const lock = await planLock(ctx, project.allowlist, project.locked);
   return { project, lock, host: planHost(ctx, project.allowlist, lock.lockfile, lock.text) };
 }
 

@@ -4,6 +4,7 @@ import { join } from "node:path";
 import type { Allowlist } from "../core/allowlist.ts";
 import { CspError, isCspError } from "../core/errors.ts";
 import { buildGraph, label, shortestChain } from "../core/graph.ts";
+import { strongIntegrity } from "../core/integrity.ts";
 import { forEachLimited } from "../core/limiter.ts";
 import { splitLocation } from "../core/location.ts";
 import {
@@ -39,12 +40,13 @@ const sizeRequests = 64;
 
 /**
  * Plans the lockfile of an allowlist, changing no more than needed. A lockfile that already says what the allowlist
- * asks for is kept without running bun or asking the registry. Writes nothing in the project.
+ * asks for is kept without running bun or asking the registry; `canonical` lays it out anew. Writes nothing.
  */
 export async function planLock(
   ctx: Context,
   allowlist: Allowlist,
   before: ReadLockfile | undefined,
+  options: { canonical: boolean } = { canonical: false },
 ): Promise<LockPlan> {
   const finish = (lockfile: Lockfile): LockPlan => {
     const text = formatLockfile(lockfile);
@@ -56,6 +58,7 @@ export async function planLock(
     return finish(emptyLockfile(allowlist.linker));
   }
   if (before !== undefined && isSettled(allowlist, before.lockfile)) {
+    if (!options.canonical && before.lockfile.linker === allowlist.linker) return keep(ctx, before);
     return finish({ ...before.lockfile, linker: allowlist.linker });
   }
   const registry = openRegistry(ctx, allowlist);
@@ -68,6 +71,11 @@ export async function planLock(
   const lockfile: Lockfile = { ...roots, linker: allowlist.linker, packages, foreign: [] };
   await complete(ctx, registry, [...packages.values()]);
   return finish(lockfile);
+}
+
+/** The lockfile as it stands, also where it is not laid out as csp would. */
+function keep(ctx: Context, { text, lockfile }: ReadLockfile): LockPlan {
+  return { lockfile, text, edit: { path: ctx.project.lockfile, before: text, after: text }, changes: [] };
 }
 
 /** True where resolving again could not change anything. */
@@ -268,5 +276,5 @@ function hashAnew(pkg: LockedPackage, bytes: Uint8Array): LockedPackage["integri
       });
     }
   }
-  return { kind: "strong", digest: new Bun.CryptoHasher("sha512").update(bytes).digest("hex") };
+  return strongIntegrity(new Bun.CryptoHasher("sha512").update(bytes).digest("hex"));
 }

@@ -25,9 +25,10 @@ export interface ReadLockfile {
   lockfile: Lockfile;
 }
 
-/** Reads the allowlist. Throws CSP_ALLOWLIST_MISSING or CSP_ALLOWLIST_INVALID. */
-export function readAllowlist(project: Project): ReadAllowlist {
+/** Reads the allowlist; what `known` holds is used again where the text is still the same. Throws CSP_ALLOWLIST_MISSING or CSP_ALLOWLIST_INVALID. */
+export function readAllowlist(project: Project, known?: ReadAllowlist): ReadAllowlist {
   const text = readText(project.allowlist);
+  if (text !== undefined && text === known?.text) return known;
   if (text === undefined) {
     throw new CspError("CSP_ALLOWLIST_MISSING", {
       message: `there is no \`${basename(project.allowlist)}\` in ${project.directory}`,
@@ -37,9 +38,10 @@ export function readAllowlist(project: Project): ReadAllowlist {
   return { text, allowlist: parseAllowlist(text, basename(project.allowlist)) };
 }
 
-/** Reads the lockfile, if there is one. Throws CSP_LOCKFILE_INVALID or CSP_LOCKFILE_NEWER. */
-export function readLockfile(project: Project): ReadLockfile | undefined {
+/** Reads the lockfile, if there is one; like `readAllowlist`. Throws CSP_LOCKFILE_INVALID or CSP_LOCKFILE_NEWER. */
+export function readLockfile(project: Project, known?: ReadLockfile): ReadLockfile | undefined {
   const text = readText(project.lockfile);
+  if (text !== undefined && text === known?.text) return known;
   return text === undefined ? undefined : { text, lockfile: parseLockfile(text, basename(project.lockfile)) };
 }
 

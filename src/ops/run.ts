@@ -124,5 +124,8 @@ export function explainImport(ctx: Context, name: string): string[] {
 }
 
 function isRoot(lockfile: Lockfile | undefined, name: string): boolean {
-  return lockfile !== undefined && (name in lockfile.dependencies || name in lockfile.optionalDependencies);
+  return (
+    lockfile !== undefined &&
+    (Object.hasOwn(lockfile.dependencies, name) || Object.hasOwn(lockfile.optionalDependencies, name))
+  );
 }

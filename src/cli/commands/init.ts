@@ -25,7 +25,10 @@ export const init: CommandModule<InitFlags> = {
     const ctx = session.context({ here: true });
     planInit(ctx, {});
     const given = options.linker ?? options.registry ?? options.minimumReleaseAge ?? options.platform ?? options.store;
-    const answers = session.canAsk && !options.yes && given === undefined ? await askSettings() : options;
+    const answers =
+      session.canAsk && !options.yes && given === undefined
+        ? await askSettings(ctx.signal, session.interrupt)
+        : options;
     const { linker } = answers;
     if (linker !== undefined && linker !== "isolated" && linker !== "hoisted") {
       throw new CspError("CSP_USAGE", {

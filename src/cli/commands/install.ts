@@ -1,5 +1,5 @@
 import { underInstallLock } from "../../ops/host-locks.ts";
-import { applyInstall, planInstall, readFrozen } from "../../ops/install.ts";
+import { applyInstall, planInstall, readProject } from "../../ops/install.ts";
 import { short } from "../../ops/status.ts";
 import { isUpToDate } from "../../ops/up-to-date.ts";
 import type { CommandModule, CommonOptions } from "../command.ts";
@@ -32,16 +32,16 @@ export const install: CommandModule<InstallFlags> = {
       };
     }
     if (options.dryRun) {
-      const plan = await planInstall(ctx, { frozen });
+      const plan = await planInstall(ctx, readProject(ctx, { frozen }));
       return {
         lines: [...changeLines(plan.lock.changes, paint, session.verbose > 0), ...installPlanLines(plan.host, paint)],
         data: installData(plan, undefined),
       };
     }
     // A refusal must not even create the data directory.
-    if (frozen) readFrozen(ctx);
+    const before = readProject(ctx, { frozen });
     return underInstallLock(ctx, async () => {
-      const plan = await planInstall(ctx, { frozen });
+      const plan = await planInstall(ctx, readProject(ctx, { frozen }, before));
       const outcome = await applyInstall(ctx, plan, { reason: options.reason });
       const lines = [
         ...changeLines(plan.lock.changes, paint, session.verbose > 0),

@@ -1,7 +1,7 @@
 import { underInstallLock } from "../../ops/host-locks.ts";
-import { readFrozen } from "../../ops/install.ts";
+import { readProject } from "../../ops/install.ts";
 import { planLock } from "../../ops/lock.ts";
-import { applyEdits, readAllowlist, readLockfile } from "../../ops/project.ts";
+import { applyEdits } from "../../ops/project.ts";
 import type { CommandModule, CommonOptions } from "../command.ts";
 import { changeLines, counted, formatTook } from "../summary.ts";
 
@@ -13,16 +13,17 @@ export const lock: CommandModule<CommonOptions & { check?: boolean }> = {
     const started = performance.now();
     const ctx = session.context();
     if (options.check) {
-      const { locked } = readFrozen(ctx);
-      const { size } = locked.lockfile.packages;
+      const { locked } = readProject(ctx, { frozen: true });
+      const size = locked?.lockfile.packages.size ?? 0;
       return {
         lines: [`script-packages.lock matches: ${counted(size, "package")}`],
         data: { matches: true, packages: size },
       };
     }
+    const before = readProject(ctx, { frozen: false });
     const work = async () => {
-      const { allowlist } = readAllowlist(ctx.project);
-      const plan = await planLock(ctx, allowlist, readLockfile(ctx.project));
+      const { allowlist, locked } = readProject(ctx, { frozen: false }, before);
+      const plan = await planLock(ctx, allowlist, locked, { canonical: true });
       if (!options.dryRun) applyEdits([plan.edit]);
       return plan;
     };
