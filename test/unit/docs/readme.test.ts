@@ -26,7 +26,7 @@ afterAll(async () => {
 test("from nothing to a script that imports a package, in one line", async () => {
   const section = sectionsOf(readPage("README.md")).get("Two commands") ?? "";
   const [line = "", second = ""] = [...section.matchAll(/```sh\n(.+)\n```/g)].map((match) => match[1]);
-  const install = "npm install && ";
+  const install = "npm ci && ";
   expect(line.startsWith(install)).toBe(true);
   expect(second).toBe("npm test");
   const child = Bun.spawn(["sh", "-c", line.slice(install.length)], {
