@@ -20,6 +20,7 @@ const table = {
   CSP_NPMRC_INVALID: { exit: 2, meaning: "the npm configuration cannot be used as it stands" },
   CSP_BUN_MISSING: { exit: 2, meaning: "no bun to run was found" },
   CSP_SCRIPT_MISSING: { exit: 2, meaning: "the script to run does not exist" },
+  CSP_NODE_MISSING: { exit: 2, meaning: "no Node to run the script with was found" },
   CSP_CHANGED_MEANWHILE: { exit: 75, meaning: "a project file was changed by somebody else while csp worked on it" },
 
   // resolution
@@ -33,7 +34,10 @@ const table = {
   CSP_LOCKFILE_INVALID: { exit: 2, meaning: "the lockfile is damaged or not one csp wrote" },
   CSP_LOCKFILE_NEWER: { exit: 2, meaning: "the lockfile was written by a newer csp or bun" },
   CSP_LOCKFILE_INTEGRITY: { exit: 4, meaning: "the lockfile names a package without a strong hash" },
-  CSP_LOCKFILE_FOREIGN_TARBALL: { exit: 5, meaning: "the lockfile points at a tarball outside the configured registry" },
+  CSP_LOCKFILE_FOREIGN_TARBALL: {
+    exit: 5,
+    meaning: "the lockfile points at a tarball outside the configured registry",
+  },
 
   // bytes
   CSP_INTEGRITY: { exit: 4, meaning: "the bytes that arrived are not the bytes that were locked" },
@@ -48,6 +52,14 @@ const table = {
   // host
   CSP_NOT_INSTALLED: { exit: 6, meaning: "this host has no current tree" },
   CSP_NOT_READY: { exit: 6, meaning: "this host's tree is not the one that is wanted" },
+  CSP_TREE_UNKNOWN: { exit: 2, meaning: "no tree on this host has that hash" },
+  CSP_TREE_AMBIGUOUS: { exit: 2, meaning: "more than one hash begins with those characters" },
+  CSP_TREE_INCOMPLETE: { exit: 6, meaning: "a tree on this host lacks something that scripts would need" },
+  CSP_NO_EARLIER_TREE: { exit: 6, meaning: "the journal knows no tree that far back" },
+  CSP_JOURNAL_DAMAGED: { exit: 4, meaning: "entries of this host's journal are missing or spoiled" },
+  CSP_PIN_UNREADABLE: { exit: 4, meaning: "something among the pins is no pin that csp can read" },
+  CSP_GC_UNSURE: { exit: 4, meaning: "what must be kept cannot be told, so nothing was removed" },
+  CSP_GC_PARTIAL: { exit: 75, meaning: "some of what is not needed could not be removed; the rest was" },
   CSP_BIN_MISSING: { exit: 6, meaning: "no allowlisted package in the current tree has that binary" },
 
   // 75: temporary
@@ -71,6 +83,9 @@ const table = {
   CSP_WARN_RESOLVER: { exit: 0, meaning: "bun remarked something while resolving" },
   CSP_WARN_NPMRC: { exit: 0, meaning: "a part of the npm configuration was ignored" },
   CSP_WARN_LOCK_WAIT: { exit: 0, meaning: "csp waits for another csp" },
+  CSP_WARN_HELD: { exit: 0, meaning: "a tree was installed that a rollback had put on hold" },
+  CSP_WARN_JOURNAL: { exit: 0, meaning: "a line of this host's journal cannot be read and is left out" },
+  CSP_WARN_GC_SIZE: { exit: 0, meaning: "what must be kept is larger than `--max-size`" },
   CSP_WARN_DRIFT: { exit: 0, meaning: "the current tree is not the one the lockfile names" },
 } as const satisfies Record<string, CodeEntry>;
 

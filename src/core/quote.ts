@@ -15,6 +15,14 @@ export function quoted(text: string): string {
   return `\`${safe.length > longest ? `${safe.slice(0, longest)}…` : safe}\``.toWellFormed();
 }
 
+/** Text that a person gave, fit for one line of a terminal: without control characters, none at its ends. */
+export function oneLine(text: string): string {
+  return text
+    .replace(/[\u0000-\u001f\u007f-\u009f\u2028\u2029]+/g, " ")
+    .trim()
+    .toWellFormed();
+}
+
 /** Replaces what stands between `//` and `@`, and every query and fragment that follows an address. */
 function redactUrls(text: string): string {
   return text.replace(

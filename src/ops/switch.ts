@@ -2,6 +2,7 @@
 import { existsSync } from "node:fs";
 import type { JournalEntry } from "../core/journal.ts";
 import type { LockfileHash } from "../core/lockfile-hash.ts";
+import { oneLine } from "../core/quote.ts";
 import { syncDirectory } from "../fs/durable.ts";
 import { acquireLock, createLockFile, type LockWaitRequest } from "../fs/lock.ts";
 import { pointCurrentAt, readCurrent } from "../tree/current.ts";
@@ -67,7 +68,15 @@ export function entryOf(
   { reason, ...rest }: SwitchNote,
 ): Omit<JournalEntry, "seq"> {
   const at = new Date(ctx.now()).toISOString();
-  return { at, from, to, command: ctx.command, reason: reason ?? null, by: ctx.who, ...rest };
+  return {
+    at,
+    from,
+    to,
+    command: ctx.command,
+    reason: reason === undefined ? null : oneLine(reason),
+    by: ctx.who,
+    ...rest,
+  };
 }
 
 function lockRequest(ctx: SwitchContext): Omit<LockWaitRequest, "mode"> {

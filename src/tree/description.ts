@@ -3,9 +3,10 @@ import { readdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { CspError } from "../core/errors.ts";
 import type { Linker } from "../core/lockfile.ts";
-import type { LockfileHash } from "../core/lockfile-hash.ts";
+import { isLockfileHash, type LockfileHash } from "../core/lockfile-hash.ts";
 import type { Platform } from "../core/platform.ts";
 import type { BinPlan, LinkPlan, RootPlan, SkippedPackage } from "../core/tree-plan.ts";
+import { guarded } from "../fs/os-error.ts";
 import { type HostPaths, treePath } from "./layout.ts";
 
 /** Format of `tree.json`. */
@@ -49,14 +50,24 @@ export function readTree(paths: HostPaths, hash: LockfileHash): TreeDescription 
   });
 }
 
+/** Hashes of all trees that are here, in byte order; whether they can be read is not looked at. */
+export function listTrees(paths: HostPaths): LockfileHash[] {
+  return namesIn(paths.trees).filter(isLockfileHash).sort();
+}
+
 /** Instances that are not there, in the order given. A name means complete: renames are the only way in. */
 export function missingInstances(paths: HostPaths, ids: readonly string[]): string[] {
-  let present: ReadonlySet<string>;
-  try {
-    present = new Set(readdirSync(paths.packages));
-  } catch (error) {
-    if ((error as NodeJS.ErrnoException).code !== "ENOENT") throw error;
-    present = new Set();
-  }
+  const present = new Set(namesIn(paths.packages));
   return ids.filter((id) => !present.has(id));
+}
+
+function namesIn(directory: string): string[] {
+  return guarded(() => {
+    try {
+      return readdirSync(directory);
+    } catch (error) {
+      if ((error as NodeJS.ErrnoException).code !== "ENOENT") throw error;
+      return [];
+    }
+  }, directory);
 }
