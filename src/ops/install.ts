@@ -5,6 +5,7 @@ import { hasTree } from "../tree/current.ts";
 import { hostPaths } from "../tree/layout.ts";
 import { writeStamp } from "../tree/stamp.ts";
 import type { Context } from "./context.ts";
+import { describeHold, holdOn } from "./hold.ts";
 import { applyHost, type HostOutcome } from "./host-apply.ts";
 import { type HostPlan, planHost } from "./host-plan.ts";
 import { type LockPlan, planLock } from "./lock.ts";
@@ -66,7 +67,20 @@ function requireFrozen(ctx: Context, project: ReadAllowlist, locked: ReadLockfil
 /** Plans an installation; resolves first where the lockfile does not match, which a frozen project rules out. */
 export async function planInstall(ctx: Context, project: ReadProject): Promise<InstallPlan> {
   const lock = await planLock(ctx, project.allowlist, project.locked);
-  return { project, lock, host: planHost(ctx, project.allowlist, lock.lockfile, lock.text) };
+  const host = planHost(ctx, project.allowlist, lock.lockfile, lock.text);
+  if (host.switches) warnOfHold(ctx, host);
+  return { project, lock, host };
+}
+
+/** Whoever installs insists, so a hold does not stop it; but it is said. */
+function warnOfHold(ctx: Context, { tree }: HostPlan): void {
+  const hold = holdOn(ctx, tree.hash);
+  if (hold === undefined) return;
+  ctx.warn({
+    code: "CSP_WARN_HELD",
+    message: `tree \`${tree.hash.slice(0, 12)}\` is ${describeHold(hold)}; installing it ends that hold`,
+    hint: "run `csp rollback` to go back again",
+  });
 }
 
 /** Applies the plan under the install lock, with further edits of the project's files in the same transaction. */

@@ -1,54 +1,17 @@
-/** Running scripts and binaries on the tree that is current, which they keep for as long as they live. */
-import { existsSync } from "node:fs";
-import { CspError } from "../core/errors.ts";
 import type { Lockfile } from "../core/lockfile.ts";
-import type { LockfileHash } from "../core/lockfile-hash.ts";
 import { fits, platformName } from "../core/platform.ts";
-import { type Lock, tryLock } from "../fs/lock.ts";
 import { binEnvironment, resolveBin } from "../run/bin.ts";
 import { hookFiles } from "../run/hook-files.ts";
 import type { Source } from "../run/launch.ts";
 import { type RunResult, runScript } from "../run/start.ts";
 import type { SignalSource } from "../run/supervise.ts";
-import { hasTree, readCurrent } from "../tree/current.ts";
+import { readCurrent } from "../tree/current.ts";
 import { readTree } from "../tree/description.ts";
-import { type HostPaths, hostPaths, leasePath } from "../tree/layout.ts";
+import { hostPaths } from "../tree/layout.ts";
 import type { Context } from "./context.ts";
+import { leaseCurrent } from "./lease.ts";
 import { readAllowlist, readLockfile } from "./project.ts";
-import { requireCurrent } from "./status.ts";
 import { readText } from "./text.ts";
-
-/** A tree that cannot be collected while its lease is held. */
-export interface LeasedTree {
-  hash: LockfileHash;
-  /** Absolute path of the tree. */
-  folder: string;
-  /** To be handed to the child; undefined where leases cannot be had (a data directory from before leases, read-only). */
-  lease: Lock | undefined;
-}
-
-/**
- * Takes a lease on the current tree. Between reading `current` and taking the lease the tree may be retired and
- * collected, so it is looked at again afterwards. Waits for nobody. Throws CSP_NOT_INSTALLED or CSP_NOT_READY.
- */
-export function leaseCurrent(ctx: Context): LeasedTree {
-  const paths = hostPaths(ctx.dataRoot);
-  for (let attempt = 0; ; attempt++) {
-    const { hash, folder } = requireCurrent(ctx);
-    const lease = takeLease(ctx, paths, hash);
-    if (hasTree(paths, hash)) return { hash, folder, lease };
-    lease?.release();
-    if (attempt > 100 || readCurrent(paths) === hash) {
-      throw new CspError("CSP_NOT_READY", { message: "the current tree went away", hint: "run `csp install`" });
-    }
-  }
-}
-
-function takeLease(ctx: Context, paths: HostPaths, hash: LockfileHash): Lock | undefined {
-  const path = leasePath(paths, hash);
-  if (!existsSync(path)) return undefined;
-  return tryLock(path, { mode: "shared", purpose: ctx.command, now: ctx.now });
-}
 
 export interface RunOptions {
   runtime: "bun" | "node";
@@ -62,6 +25,7 @@ export interface RunOptions {
   /** True where standard input is a terminal, which sends Ctrl-C to the script by itself. */
   terminal: boolean;
   signals: SignalSource;
+  readStdin: () => Promise<string>;
   /** How the script's process asks csp why an import failed: the words of the command. */
   explain: readonly string[];
 }

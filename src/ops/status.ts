@@ -1,6 +1,4 @@
-/** What this host has, what the project wants, and whether that is the same. */
-import { join } from "node:path";
-import { CspError, isCspError } from "../core/errors.ts";
+import { isCspError } from "../core/errors.ts";
 import { buildGraph } from "../core/graph.ts";
 import type { JournalEntry } from "../core/journal.ts";
 import { earlierTrees, isSwitch } from "../core/journal-story.ts";
@@ -11,8 +9,11 @@ import { planTree } from "../core/tree-plan.ts";
 import { readCurrent } from "../tree/current.ts";
 import { missingInstances, readTree, type TreeDescription } from "../tree/description.ts";
 import { readJournal } from "../tree/journal.ts";
-import { hostPaths, treePath } from "../tree/layout.ts";
+import { hostPaths } from "../tree/layout.ts";
 import type { Context } from "./context.ts";
+import { short } from "./current-tree.ts";
+import { describeHold } from "./hold.ts";
+import { type HostFacts, readHostFacts } from "./host-facts.ts";
 import { readAllowlist, readLockfile } from "./project.ts";
 import { isUpToDate } from "./up-to-date.ts";
 
@@ -33,7 +34,7 @@ export interface TreeStatus {
   reason: string | null;
 }
 
-export interface Status {
+export interface Status extends HostFacts {
   state: HostState;
   /** Why the host is not ready; empty where it is. */
   drift: string[];
@@ -54,7 +55,9 @@ export function readStatus(ctx: Context): Status {
   const hash = readCurrent(paths);
   const tree = hash === undefined ? undefined : readTree(paths, hash);
   const wish = readWish(ctx);
+  const host = readHostFacts(ctx);
   const base = {
+    ...host,
     current: tree === undefined ? null : describeTree(tree, journal),
     previous: earlierTrees(journal, hash)[0] ?? null,
     platform: platformName(ctx.platform),
@@ -74,7 +77,9 @@ export function readStatus(ctx: Context): Status {
     if (platformName(tree.platform) !== base.platform) drift.push(`it was built for ${platformName(tree.platform)}`);
   }
   if (wish.desired !== null && wish.desired.hash !== hash) {
-    drift.push(`the lockfile wants ${short(wish.desired.hash)}, current is ${short(hash)}`);
+    const hold = host.held.find((each) => each.hash === wish.desired?.hash);
+    const held = hold === undefined ? "" : `; the former is ${describeHold(hold)}`;
+    drift.push(`the lockfile wants ${short(wish.desired.hash)}, current is ${short(hash)}${held}`);
   }
   return drift.length === 0
     ? { ...base, state: "ready", drift, hint: null }
@@ -132,37 +137,4 @@ function describeTree(tree: TreeDescription, journal: readonly JournalEntry[]): 
     by: entry?.by ?? null,
     reason: entry?.reason ?? null,
   };
-}
-
-/** The first characters of a hash, as people are shown it. */
-export function short(hash: string): string {
-  return hash.slice(0, 12);
-}
-
-/** The tree that is current, whole. Throws CSP_NOT_INSTALLED or CSP_NOT_READY. */
-export function requireCurrent(ctx: Context): {
-  hash: LockfileHash;
-  tree: TreeDescription;
-  folder: string;
-  modules: string;
-} {
-  const paths = hostPaths(ctx.dataRoot);
-  const hash = readCurrent(paths);
-  if (hash === undefined) {
-    throw new CspError("CSP_NOT_INSTALLED", {
-      message: "this host has no current tree",
-      details: [ctx.dataRoot],
-      hint: "run `csp install`",
-    });
-  }
-  const tree = readTree(paths, hash);
-  if (tree === undefined) {
-    throw new CspError("CSP_NOT_READY", {
-      message: `the current tree ${short(hash)} is not there`,
-      details: [treePath(paths, hash)],
-      hint: "run `csp install` to build it again",
-    });
-  }
-  const folder = treePath(paths, hash);
-  return { hash, tree, folder, modules: join(folder, "node_modules") };
 }

@@ -1,4 +1,4 @@
-import { requireCurrent } from "../../ops/status.ts";
+import { requireCurrent } from "../../ops/current-tree.ts";
 import type { CommandModule } from "../command.ts";
 
 export const root: CommandModule = {

@@ -1,5 +1,7 @@
 import { formatSize } from "../../core/quantity.ts";
-import { readStatus, type Status, short } from "../../ops/status.ts";
+import type { RetiredTree } from "../../ops/host-facts.ts";
+import { short } from "../../ops/current-tree.ts";
+import { readStatus, type Status } from "../../ops/status.ts";
 import type { CommandModule, CommonOptions } from "../command.ts";
 import type { Paint } from "../paint.ts";
 import { counted } from "../summary.ts";
@@ -12,7 +14,9 @@ export const status: CommandModule<CommonOptions & { exitCode?: boolean }> = {
   async run(session, _args, options) {
     const found = readStatus(session.context());
     const exit = found.state === "ready" ? 0 : found.state === "none" ? 6 : 1;
-    return { lines: statusLines(found, session.paint), data: found, ...(options.exitCode ? { exit } : {}) };
+    const { refused, ...data } = found;
+    const gc = refused === null ? null : { refused: refused.code, message: refused.message };
+    return { lines: statusLines(found, session.paint), data: { ...data, gc }, ...(options.exitCode ? { exit } : {}) };
   },
 };
 
@@ -37,11 +41,42 @@ function statusLines(found: Status, paint: Paint): string[] {
       ]);
   }
   if (previous !== null) rows.push(["previous", short(previous), ""]);
-  rows.push(["platform", platform, ""], ["data", found.dataDirectory, ""]);
+  rows.push(...hostRows(found, paint), ["platform", platform, ""], ["data", found.dataDirectory, freeWords(found)]);
   return [
     paint.bold(title),
     ...alignRows(rows).map((line) => `  ${line}`),
-    ...found.drift.map((line) => `${paint.yellow("!")} ${line}`),
+    ...[...found.drift, ...refusal(found)].map((line) => `${paint.yellow("!")} ${line}`),
     ...(found.hint === null ? [] : [`${paint.cyan("help:")} run \`${found.hint}\``]),
   ];
+}
+
+/** What is held, pinned, running and retired. */
+function hostRows({ held, pins, running, retired }: Status, paint: Paint): string[][] {
+  const why = (text: string | null): string => (text === null ? "" : `: ${text}`);
+  return [
+    ...held.map(({ hash, since, by, reason }) => ["held", short(hash), `since ${since} by ${by}${why(reason)}`]),
+    ...running.map(({ hash, processes }) => ["running", short(hash), processWords(processes)]),
+    ...pins.map(({ hash, at, by, reason }) => ["pinned", short(hash), paint.dim(`since ${at} by ${by}${why(reason)}`)]),
+    ...retired.map((tree) => ["retired", short(tree.hash), paint.dim(retiredWords(tree))]),
+  ];
+}
+
+function processWords(processes: readonly number[]): string {
+  if (processes.length === 0) return "a script whose csp has ended";
+  return `${processes.length === 1 ? "process" : "processes"} ${processes.join(", ")}`;
+}
+
+function retiredWords({ since, collectableAt, keptBy }: RetiredTree): string {
+  if (keptBy.length === 0) return `since ${since}, \`csp gc\` removes it`;
+  return `since ${since}, ${collectableAt === null ? keptBy.join("; ") : `kept until ${collectableAt}`}`;
+}
+
+function freeWords({ free }: Status): string {
+  if (free === null) return "";
+  const inodes = free.inodes === undefined ? "" : `, ${free.inodes} inodes`;
+  return `${formatSize(free.bytes)}${inodes} free on ${free.fileSystem}`;
+}
+
+function refusal({ refused }: Status): string[] {
+  return refused === null ? [] : [`\`csp gc\` would refuse: ${refused.message}`];
 }
