@@ -1,7 +1,11 @@
 /**
  * What each dependency of a lockfile means, and what of it a platform gets. Which version a name means is read from the
  * locations, as every reader of the hoisted layout does: name N from location K is `K/N`, else one segment up, … else `N`.
- * What stands below a bundled package in the lockfile is bun's guess of what the bundle holds; nobody installs it.
+ *
+ * A bundled package lies in its owner's archive, with all that it needs. The lockfile lists that below the owner, too,
+ * but nobody installs it: edges of bundled packages are not followed, and what others find below such an owner is taken
+ * from further up where it stands there as well. Others that depend on a bundled package get the registry's copy of it;
+ * those whose peer it is share it with its owner.
  */
 import { CspError } from "./errors.ts";
 import { parentLocation } from "./location.ts";
@@ -24,6 +28,8 @@ export interface Node {
 export interface Graph {
   /** By location, in the lockfile's order. */
   nodes: ReadonlyMap<string, Node>;
+  /** Registry's copies of bundled packages; their locations are the bundled ones'. */
+  copies: ReadonlySet<Node>;
   /** What the allowlist names, in byte order of the names. */
   roots: readonly Edge[];
 }
@@ -32,27 +38,42 @@ export interface Graph {
 export function buildGraph(lockfile: Lockfile, file: string): Graph {
   const nodes = new Map<string, Node>();
   for (const [location, pkg] of lockfile.packages) nodes.set(location, { pkg, edges: [] });
+  const bundlers = new Set<string>();
+  for (const { pkg } of nodes.values()) if (pkg.bundled) bundlers.add(parentLocation(pkg.location));
   const problems: string[] = [];
-  for (const node of nodes.values()) {
+  const copyOf = new Map<Node, Node>();
+  const todo = [...nodes.values()];
+  /** A bundled package itself for its owner and its fellows, the registry's copy for everybody else. */
+  const meant = (from: Node, to: Node): Node => {
+    if (!to.pkg.bundled || from.pkg.bundled || parentLocation(to.pkg.location) === from.pkg.location) return to;
+    const copy = copyOf.get(to) ?? { pkg: { ...to.pkg, bundled: false }, edges: [] };
+    if (!copyOf.has(to)) todo.push(copy);
+    copyOf.set(to, copy);
+    return copy;
+  };
+  const connect = (node: Node, names: Readonly<Record<string, string>>, optional: boolean | "peer"): void => {
     const { pkg } = node;
-    const connect = (names: Readonly<Record<string, string>>, optional: boolean | "peer"): void => {
-      for (const name in names) {
-        if (pkg.unresolved.includes(name)) continue;
-        const to = lookUp(nodes, pkg.location, name);
-        if (to === undefined) {
-          if (optional === false && !pkg.bundled)
-            problems.push(`\`${pkg.location}\` needs \`${name}\`, which is not there`);
-        } else if (to !== node || name !== pkg.name) {
-          node.edges.push({ name, to, optional: optional === "peer" ? pkg.optionalPeers.includes(name) : optional });
-        }
+    for (const name in names) {
+      if (pkg.unresolved.includes(name)) continue;
+      const found = lookUp(nodes, pkg.location, name, bundlers);
+      if (found === undefined) {
+        if (optional === false && !pkg.bundled)
+          problems.push(`\`${pkg.location}\` needs \`${name}\`, which is not there`);
+        continue;
       }
-    };
-    connect(pkg.dependencies, false);
-    connect(pkg.optionalDependencies, true);
-    connect(pkg.peerDependencies, "peer");
+      const to = found.pkg.location === pkg.location ? node : optional === "peer" ? found : meant(node, found);
+      if (to === node && name === pkg.name) continue;
+      node.edges.push({ name, to, optional: optional === "peer" ? pkg.optionalPeers.includes(name) : optional });
+    }
+  };
+  // Copies that turn up on the way are appended and get their turn.
+  for (const node of todo) {
+    connect(node, node.pkg.dependencies, false);
+    connect(node, node.pkg.optionalDependencies, true);
+    connect(node, node.pkg.peerDependencies, "peer");
     if (node.edges.length > 1) node.edges = distinct(node.edges);
-    if (pkg.bundled && !nodes.has(parentLocation(pkg.location)))
-      problems.push(`\`${pkg.location}\` is bundled in nothing`);
+    if (node.pkg.bundled && !nodes.has(parentLocation(node.pkg.location)))
+      problems.push(`\`${node.pkg.location}\` is bundled in nothing`);
   }
   const roots: Edge[] = [];
   const takeRoots = (names: Readonly<Record<string, string>>, optional: boolean): void => {
@@ -71,17 +92,30 @@ export function buildGraph(lockfile: Lockfile, file: string): Graph {
       hint: "restore it from version control, or remove it and run `csp lock`",
     });
   }
-  return { nodes, roots: roots.sort(byName) };
+  return { nodes, copies: new Set(copyOf.values()), roots: roots.sort(byName) };
 }
 
-/** The walk-up rule, over the locations that are there: what `name` means from `location`. */
-export function lookUp(nodes: ReadonlyMap<string, Node>, location: string, name: string): Node | undefined {
+/**
+ * The walk-up rule, over the locations that are there: what `name` means from `location`. Directly below one of the
+ * `bundlers` a package counts only if the same does not stand further up: it may be a part of what bundled ones need.
+ */
+export function lookUp(
+  nodes: ReadonlyMap<string, Node>,
+  location: string,
+  name: string,
+  bundlers: ReadonlySet<string> = noBundlers,
+): Node | undefined {
   for (let at = location; at !== ""; at = parentLocation(at)) {
     const found = nodes.get(`${at}/${name}`);
-    if (found !== undefined) return found;
+    if (found === undefined) continue;
+    if (found.pkg.bundled || !bundlers.has(at)) return found;
+    const above = lookUp(nodes, parentLocation(at), name, bundlers);
+    return above !== undefined && !above.pkg.bundled && label(above) === label(found) ? above : found;
   }
   return nodes.get(name);
 }
+
+const noBundlers: ReadonlySet<string> = new Set();
 
 /** One edge a name, in byte order. Of a name listed twice the first counts: dependency, then optional, then peer. */
 function distinct(edges: Edge[]): Edge[] {
@@ -93,8 +127,10 @@ const byName = (a: Edge, b: Edge): number => (a.name < b.name ? -1 : a.name > b.
 
 /** The part of a graph that a platform gets. */
 export interface Selection {
-  /** Reachable nodes, bundled ones included, but nothing that only bundled ones lead to. */
+  /** Reachable nodes, bundled ones and registry's copies included, but nothing that only bundled ones lead to. */
   nodes: ReadonlySet<Node>;
+  /** Those of them that a hoisted layout has at their own location: all that is reachable without copies. */
+  placed: ReadonlyMap<string, Node>;
   roots: readonly Edge[];
   /** Optional packages left out because they do not fit, in the order they were met. */
   skipped: readonly Node[];
@@ -109,7 +145,10 @@ export function selectForPlatform(graph: Graph, platform: Platform): Selection {
   const nodes = new Set<Node>();
   const skipped = new Set<Node>();
   const via = new Map<Node, Node>();
+  const placed = new Map<string, Node>();
   const queue: Node[] = [];
+  const copies: Node[] = [];
+  let placing = true;
   const visit = (edge: Edge, from: Node | undefined): boolean => {
     if (unfit.has(edge.to)) {
       if (!edge.optional) throw platformError(edge.to, from, via, platform);
@@ -119,29 +158,32 @@ export function selectForPlatform(graph: Graph, platform: Platform): Selection {
     if (!nodes.has(edge.to)) {
       nodes.add(edge.to);
       if (from !== undefined) via.set(edge.to, from);
-      queue.push(edge.to);
+      if (graph.copies.has(edge.to)) copies.push(edge.to);
+      else {
+        queue.push(edge.to);
+        if (placing) placed.set(edge.to.pkg.location, edge.to);
+      }
     }
     return true;
   };
   const roots = graph.roots.filter((edge) => visit(edge, undefined));
-  for (let node = queue.pop(); node !== undefined; node = queue.pop()) {
-    if (node.pkg.bundled) continue;
-    for (const edge of node.edges) visit(edge, node);
+  while (queue.length + copies.length > 0) {
+    placing &&= queue.length > 0;
+    const node = (queue.pop() ?? copies.pop()) as Node;
+    if (!node.pkg.bundled) for (const edge of node.edges) visit(edge, node);
   }
   for (const node of nodes) skipped.delete(node);
-  return { nodes, roots, skipped: [...skipped] };
+  return { nodes, placed, roots, skipped: [...skipped] };
 }
 
 /** Nodes that do not fit, and those that require one, to the end of every chain. */
 function findUnfit(graph: Graph, platform: Platform): Set<Node> {
   const unfit = new Set<Node>();
-  for (const node of graph.nodes.values()) {
-    if (!node.pkg.bundled && !fits(node.pkg.limits, platform)) unfit.add(node);
-  }
+  const all = [...graph.nodes.values(), ...graph.copies].filter((node) => !node.pkg.bundled);
+  for (const node of all) if (!fits(node.pkg.limits, platform)) unfit.add(node);
   if (unfit.size === 0) return unfit;
   const dependents = new Map<Node, Node[]>();
-  for (const node of graph.nodes.values()) {
-    if (node.pkg.bundled) continue;
+  for (const node of all) {
     for (const edge of node.edges) {
       if (edge.optional) continue;
       const list = dependents.get(edge.to);

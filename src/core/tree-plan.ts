@@ -8,7 +8,7 @@ import type { Digest } from "./integrity.ts";
 import { byteOrder, locationPath } from "./location.ts";
 import type { Linker, Lockfile } from "./lockfile.ts";
 import { type LockfileHash, lockfileHash } from "./lockfile-hash.ts";
-import { isolatedLinks } from "./placement.ts";
+import { hoistedPlaces, isolatedLinks } from "./placement.ts";
 import type { Platform, PlatformLimits } from "./platform.ts";
 
 /** A symlink: where it stands, relative to the folder it is listed under, and its relative target. */
@@ -107,20 +107,17 @@ function isolated(selection: Selection): Layout {
   const links = isolatedLinks(selection);
   const ids = isolatedIds(links);
   const idOf = (node: Node): InstanceId => ids.get(node) as InstanceId;
-  const inside = (node: Node, inner: string): string => {
-    const base = `${idOf(node)}/node_modules/${node.pkg.name}`;
-    return inner === "" ? base : `${base}/${inner}`;
-  };
+  const folderOf = (node: Node): string => `${idOf(node)}/node_modules/${node.pkg.name}`;
   const instances = new Map<InstanceId, InstancePlan>();
   for (const [node, own] of links) {
     const id = idOf(node);
     if (instances.has(id)) continue;
-    const plans = own.map(({ path, to, inner }) => ({ path, target: `${up(path)}${inside(to, inner)}` }));
+    const plans = own.map(({ path, to, inner }) => ({ path, target: `${up(path)}${folderOf(to)}${inner}` }));
     instances.set(id, instancePlan(id, node, plans));
   }
   const roots = selection.roots.map(({ name, to }) => {
     const path = `node_modules/${name}`;
-    return { path, target: `../${up(path)}packages/v1/${inside(to, "")}` };
+    return { path, target: `../${up(path)}packages/v1/${folderOf(to)}` };
   });
   return { instances: sorted(instances), links: roots, copies: [], idOf };
 }
@@ -128,11 +125,10 @@ function isolated(selection: Selection): Layout {
 function hoisted(selection: Selection): Layout {
   const instances = new Map<InstanceId, InstancePlan>();
   const copies: { path: string; id: InstanceId; name: string }[] = [];
-  for (const node of selection.nodes) {
-    if (node.pkg.bundled) continue;
+  for (const { segments, node } of hoistedPlaces(selection)) {
     const id = bareId(node);
     if (!instances.has(id)) instances.set(id, instancePlan(id, node, []));
-    copies.push({ path: locationPath(node.pkg.segments), id, name: node.pkg.name });
+    copies.push({ path: locationPath(segments), id, name: node.pkg.name });
   }
   return {
     instances: sorted(instances),

@@ -25,9 +25,7 @@ function links(roots: string[], entries: Record<string, Entry>): Record<string, 
   const all = isolatedLinks(selectForPlatform(buildGraph(lockfile, "test.lock"), linux));
   const result: Record<string, string[]> = {};
   for (const [node, list] of all) {
-    result[node.pkg.location] = list.map(
-      (link) => `${link.path} = ${link.to.pkg.location}${link.inner && ` : ${link.inner}`}`,
-    );
+    result[node.pkg.location] = list.map((link) => `${link.path} = ${link.to.pkg.location}`);
   }
   return result;
 }
@@ -173,13 +171,53 @@ describe("where an isolated package finds its dependencies", () => {
     ]);
   });
 
-  test("a package that means another's bundled one is linked into it", () => {
+  test("others than the owner get the registry's copy of a bundled package, with what that needs", () => {
     const found = links(["o"], {
       o: { needs: ["b", "x"] },
-      "o/b": { bundled: true },
+      "o/b": { bundled: true, needs: ["c"] },
+      "o/c": {},
       "o/x": { needs: ["b"] },
     });
-    expect(found["o/x"]).toEqual(["node_modules/b = o : node_modules/b"]);
+    expect(found).toEqual({
+      o: ["node_modules/x = o/x"],
+      "o/x": ["node_modules/b = o/b"],
+      "o/b": ["node_modules/c = o/c"],
+      "o/c": [],
+    });
+  });
+});
+
+describe("where a hoisted layout has packages", () => {
+  const places = (roots: string[], entries: Record<string, Entry>): string[] => {
+    const lockfile = lockfileOf(roots, entries, "hoisted");
+    return planTree(lockfile, buildGraph(lockfile, "test.lock"), linux).copies.map(
+      ({ path, id }) => `${path} = ${id.slice(0, id.lastIndexOf("-"))}`,
+    );
+  };
+
+  test("at their locations; what only bundled packages lead to is nowhere", () => {
+    expect(
+      places(["o"], { o: { needs: ["b", "d"] }, "o/b": { bundled: true, needs: ["c"] }, "o/c": {}, d: {} }),
+    ).toEqual(["node_modules/d = d@1.0.0", "node_modules/o = o@1.0.0"]);
+  });
+
+  test("a registry's copy stands in the folder of the one that needs it, and so does what it does not find", () => {
+    const entries = {
+      o: { needs: ["b", "x"] },
+      "o/b": { bundled: true, needs: ["c", "d", "x"] },
+      "o/c": { is: "c@2.0.0" },
+      "o/x": { needs: ["b"] },
+      c: {},
+      d: {},
+    };
+    expect(places(["o", "c", "d"], entries)).toEqual([
+      "node_modules/c = c@1.0.0",
+      "node_modules/d = d@1.0.0",
+      "node_modules/o = o@1.0.0",
+      "node_modules/o/node_modules/x = x@1.0.0",
+      "node_modules/o/node_modules/x/node_modules/b = b@1.0.0",
+      "node_modules/o/node_modules/x/node_modules/b/node_modules/c = c@2.0.0",
+    ]);
   });
 });
 
