@@ -24,6 +24,7 @@ const verbs: Readonly<Record<Progress["phase"], string>> = {
   sync: "syncing to disk",
   switch: "switching",
   collect: "removing",
+  check: "checking",
 };
 
 /** Chooses by flag and environment; quick work shows nothing. */

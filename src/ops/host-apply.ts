@@ -95,7 +95,7 @@ async function stageInstances(
   const paths = hostPaths(ctx.dataRoot);
   const client = plan.fetches > 0 ? openRegistry().client : undefined;
   const memory = createLimiter(downloads, bytesInFlight);
-  const pool = createPool(plan.blobs.length < workerThreshold ? 0 : ctx.cores);
+  const pool = createPool("build", plan.blobs.length < workerThreshold ? 0 : ctx.cores);
   const links: string[] = [];
   const budget = createBudget(plan);
   let done = 0;

@@ -25,6 +25,8 @@ export interface TreeDescription {
   skipped: readonly SkippedPackage[];
   /** Bytes of all blobs together, where they are known. */
   blobBytes: number;
+  /** Of the tree's copy of the lockfile. */
+  lockfileSha256: string;
 }
 
 /** Reads a tree's description; undefined where the tree is not there. Throws CSP_NOT_READY where it cannot be read. */

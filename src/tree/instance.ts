@@ -23,7 +23,7 @@ import type { InstancePlan, LinkPlan } from "../core/tree-plan.ts";
 import { unpackTarball } from "./unpack.ts";
 
 /** Format of `instance.json`. */
-const instanceFormat = 1;
+export const instanceFormat = 1;
 
 export interface InstanceJob {
   digest: Digest;
@@ -153,15 +153,23 @@ function finish({ staged, plan }: { staged: string; plan: InstancePlan }, size: 
     const isInside = path.startsWith(`node_modules/${plan.name}/`);
     if (!isInside || lstatSync(at, { throwIfNoEntry: false }) === undefined) symlinkSync(target, at);
   }
-  const { id, name, version, digest, links } = plan;
-  const { files, bytes } = size ?? {};
-  const text = `${JSON.stringify({ format: instanceFormat, id, name, version, digest, files, bytes, links })}\n`;
   const fd = openSync(join(staged, "instance.json"), "wx", 0o444);
   try {
-    writeSync(fd, text);
+    writeSync(fd, instanceText(plan, size));
   } finally {
     closeSync(fd);
   }
+}
+
+/** What an instance is, as `instance.json` says it. */
+export type InstanceFacts = Pick<InstancePlan, "id" | "name" | "version" | "digest" | "links">;
+
+/** The text of `instance.json`; equal facts give equal bytes. */
+export function instanceText(facts: InstanceFacts, size: InstanceSize | undefined): string {
+  const { id, name, version, digest } = facts;
+  const { files, bytes } = size ?? {};
+  const links = facts.links.map(({ path, target }) => ({ path, target }));
+  return `${JSON.stringify({ format: instanceFormat, id, name, version, digest, files, bytes, links })}\n`;
 }
 
 /**

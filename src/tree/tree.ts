@@ -5,6 +5,7 @@ import { byteOrder } from "../core/location.ts";
 import type { BinPlan, TreePlan } from "../core/tree-plan.ts";
 import { descriptionFormat, type TreeDescription } from "./description.ts";
 import { linkFiles } from "./instance.ts";
+import { stampHash } from "./stamp.ts";
 
 /**
  * Builds a whole tree in `staged`; `packageFolder` says where an instance's folder is now. The description is written
@@ -25,30 +26,43 @@ export function stageTree(
     rmSync(to, { recursive: true, force: true });
     linkFiles(join(packageFolder(id), "node_modules", name), to);
   }
+  const description = describeTree(plan, lockfileText, packageFolder);
   const made = new Set([modules]);
-  const links = [...plan.links];
-  for (const { path, target } of links) addLink(join(staged, path), target, made);
+  for (const { path, target } of description.links) addLink(join(staged, path), target, made);
+  writeNew(join(staged, "script-packages.lock"), lockfileText);
+  writeNew(join(staged, "tree.json"), descriptionText(description));
+  return description;
+}
+
+/** What `tree.json` says of a tree; `packageFolder` is asked for packages whose binaries are a whole folder. */
+export function describeTree(
+  plan: TreePlan,
+  lockfileText: string,
+  packageFolder: (id: string) => string,
+): TreeDescription {
   const bins = withBinFolders(plan, packageFolder);
-  for (const { name, root, path } of bins) {
-    const link = { path: `node_modules/.bin/${name}`, target: `../${root}/${path}` };
-    addLink(join(staged, link.path), link.target, made);
-    links.push(link);
-  }
-  const description: TreeDescription = {
+  const binLinks = bins.map(({ name, root, path }) => ({
+    path: `node_modules/.bin/${name}`,
+    target: `../${root}/${path}`,
+  }));
+  return {
     format: descriptionFormat,
     hash: plan.hash,
     linker: plan.linker,
     platform: plan.platform,
     roots: plan.roots,
     instances: plan.instances.map((instance) => instance.id),
-    links,
+    links: [...plan.links, ...binLinks],
     bins,
     skipped: plan.skipped,
     blobBytes: plan.instances.reduce((sum, { size }) => sum + (size ?? 0), 0),
+    lockfileSha256: stampHash(lockfileText),
   };
-  writeNew(join(staged, "script-packages.lock"), lockfileText);
-  writeNew(join(staged, "tree.json"), `${JSON.stringify(description)}\n`);
-  return description;
+}
+
+/** The text of `tree.json`; equal values give equal bytes. */
+export function descriptionText(description: TreeDescription): string {
+  return `${JSON.stringify(description)}\n`;
 }
 
 /** Adds what `directories.bin` holds, now that it can be read. */

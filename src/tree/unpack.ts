@@ -2,6 +2,7 @@
 import * as fs from "node:fs";
 import { CspError, isCspError } from "../core/errors.ts";
 import { createTarReader, type TarLimits } from "../core/tar.ts";
+import type { PathLedger } from "../core/tar-ledger.ts";
 import { type PackageManifest, parseManifest } from "../core/tar-manifest.ts";
 import { printable, tarRefusal } from "../core/tar-rules.ts";
 import { type GunzipLimits, gunzip } from "./unpack-gunzip.ts";
@@ -78,9 +79,7 @@ function finish(writer: UnpackWriter, expected: { name: string; version: string 
   }
   const manifest = parseManifest(content, expected);
   const { ledger } = writer;
-  const programs = new Set(Object.values(manifest.bin));
-  if (manifest.binDirectory !== undefined) for (const path of ledger.filesIn(manifest.binDirectory)) programs.add(path);
-  for (const path of programs) if (ledger.isFile(path)) writer.makeExecutable(path);
+  for (const path of programsOf(manifest, ledger)) writer.makeExecutable(path);
   const builds = manifest.gypfile && ledger.isFile("binding.gyp");
   return {
     ...writer.counts,
@@ -89,6 +88,13 @@ function finish(writer: UnpackWriter, expected: { name: string; version: string 
     manifest,
     hasInstallScript: builds || manifest.installScripts.length > 0,
   };
+}
+
+/** Files of the archive that package.json makes programs, whatever their own modes. */
+export function programsOf(manifest: PackageManifest, ledger: PathLedger): Set<string> {
+  const programs = new Set(Object.values(manifest.bin).filter(ledger.isFile));
+  if (manifest.binDirectory !== undefined) for (const path of ledger.filesIn(manifest.binDirectory)) programs.add(path);
+  return programs;
 }
 
 function describeOddities(writer: UnpackWriter, closed: boolean): string[] {

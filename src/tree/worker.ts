@@ -1,15 +1,16 @@
-/** The worker that builds instances: one message in, one out. Runs as an entry of its own. */
+/** The worker that does tasks: one message in, one out. Runs as an entry of its own. */
 import { isCspError } from "../core/errors.ts";
-import { buildInstances, type InstanceJob } from "./instance.ts";
-import type { WorkerAnswer } from "./pool.ts";
+import type { WorkerAnswer, WorkerQuestion } from "./pool.ts";
+import { tasks } from "./tasks.ts";
 
 declare const self: Worker;
 
-self.onmessage = async (event: MessageEvent<{ job: InstanceJob; bytes: Uint8Array | undefined }>) => {
-  const { job, bytes } = event.data;
+self.onmessage = async (event: MessageEvent<WorkerQuestion>) => {
+  const { task, job, bytes } = event.data;
   let answer: WorkerAnswer;
   try {
-    answer = { result: await buildInstances(job, bytes) };
+    const work = tasks[task] as (job: unknown, bytes: Uint8Array | undefined) => Promise<unknown>;
+    answer = { result: await work(job, bytes) };
   } catch (error) {
     if (isCspError(error)) {
       const { code, message, details, hint, data } = error;
