@@ -225,6 +225,19 @@ export const catalog: readonly CatalogEntry[] = [
     load: async () => (await import("./commands/gc.ts")).gc,
   },
   {
+    name: "verify",
+    aliases: [],
+    group: "This host",
+    summary: "prove that what is on this host is what was locked; repair it",
+    examples: [
+      ["csp verify", "compare the current tree with its blobs, byte by byte"],
+      ["csp verify --deep --json", "all trees, packages and blobs, for monitoring"],
+      ["csp verify --repair", "restore what is damaged, under running scripts"],
+    ],
+    mutates: true,
+    load: async () => (await import("./commands/verify.ts")).verify,
+  },
+  {
     name: "root",
     aliases: [],
     group: "This host",
