@@ -21,6 +21,8 @@ const lightUtil: Bun.BunPlugin = {
 };
 
 const common = { outdir, minify: true } as const;
+/** Node prints the source line of a hook that throws, so these stay readable. */
+const readable = { outdir, minify: false } as const;
 rmSync(outdir, { recursive: true, force: true });
 await Bun.build({
   ...common,
@@ -33,14 +35,14 @@ await Bun.build({
   plugins: [lightUtil],
 });
 await Bun.build({
-  ...common,
+  ...readable,
   entrypoints: [source("run/hook-node.ts")],
   naming: { entry: "[name].cjs" },
   target: "node",
   format: "cjs",
 });
 await Bun.build({
-  ...common,
+  ...readable,
   entrypoints: [source("run/hook-node-loader.ts")],
   naming: { entry: "[name].mjs" },
   target: "node",

@@ -39,6 +39,7 @@ export function runSettings(session: Session, options: RunFlags): Omit<RunOption
     timeoutMs,
     terminal: isTerminal(0),
     signals: process,
+    readStdin: () => Bun.stdin.text(),
     explain: session.self(),
   };
 }

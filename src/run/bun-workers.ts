@@ -1,0 +1,56 @@
+/** Workers, under Bun: they do not inherit `--preload`. Runs inside the script's process. */
+import type { BunResolver } from "./bun-resolve.ts";
+import { packageOf } from "./places.ts";
+
+export interface WorkerHook {
+  /** To be called before a built-in module is handed out. `node:worker_threads` costs 3 ms, so it is changed then. */
+  beforeBuiltin(specifier: string): void;
+}
+
+interface WorkerHookParts {
+  /** Path of the preloaded hook. */
+  hook: string;
+  /** The variables the hook reads. */
+  env: Readonly<Record<string, string>>;
+  resolver: BunResolver;
+}
+
+type WorkerOptions = { preload?: string | string[]; env?: unknown } & Record<string, unknown>;
+type WorkerClass = new (url: unknown, options?: WorkerOptions) => object;
+
+/** Gives every worker the hook, whatever environment the script gives it. */
+export function hookWorkers(parts: WorkerHookParts): WorkerHook {
+  let threads: { Worker: WorkerClass } | undefined;
+
+  function hooked(Base: WorkerClass): WorkerClass {
+    return class Worker extends Base {
+      constructor(url: unknown, options?: WorkerOptions) {
+        super(target(url, options), withHook(options));
+      }
+    };
+  }
+
+  function withHook(options: WorkerOptions | undefined): WorkerOptions {
+    const preload = [parts.hook, ...[options?.preload ?? []].flat()];
+    const env = options?.env;
+    if (typeof env !== "object" || env === null) return { ...options, preload };
+    return { ...options, preload, env: { ...env, ...parts.env } };
+  }
+
+  /** A bare name is a file of the working directory or else, as for an import, a package. */
+  function target(url: unknown, options: WorkerOptions | undefined): unknown {
+    if (typeof url !== "string" || options?.eval === true || packageOf(url) === undefined) return url;
+    const { existsSync } = require("node:fs") as typeof import("node:fs");
+    return existsSync(url) ? `./${url}` : parts.resolver.find(url, "", "import");
+  }
+
+  globalThis.Worker = hooked(globalThis.Worker as unknown as WorkerClass) as unknown as typeof Worker;
+  return {
+    beforeBuiltin(specifier) {
+      if (threads !== undefined || !/^(?:node:)?worker_threads$/.test(specifier)) return;
+      threads = {} as { Worker: WorkerClass };
+      threads = require("node:worker_threads") as unknown as { Worker: WorkerClass };
+      threads.Worker = hooked(threads.Worker);
+    },
+  };
+}

@@ -1,0 +1,105 @@
+/**
+ * Required by Node in every process and worker of a run (`NODE_OPTIONS=--require`). Answers the imports of the user's
+ * code from the tree in `CSP_TREE`, and keeps the packages' own imports inside what csp installed.
+ */
+import { existsSync } from "node:fs";
+import Module from "node:module";
+import { pathToFileURL } from "node:url";
+import threads, { getEnvironmentData, isMainThread, setEnvironmentData, type WorkerOptions } from "node:worker_threads";
+import { importExplainer, readRunInfo } from "./explain.ts";
+import { internals, type ResolveFilename } from "./module-internals.ts";
+import { type NodeResolver, nodeResolver, resolveImport } from "./node-resolve.ts";
+import { placesOf } from "./places.ts";
+
+interface ResolveContext {
+  conditions: readonly string[];
+  parentURL?: string | undefined;
+}
+type NextResolve = (specifier: string, context: ResolveContext) => { url: string };
+
+const nodeModule = Module as unknown as {
+  registerHooks?: (hooks: {
+    resolve: (specifier: string, context: ResolveContext, next: NextResolve) => object;
+  }) => void;
+  register: (loader: string | URL, options: object) => void;
+};
+
+// Bun has its own hook, should it ever read NODE_OPTIONS.
+if (process.versions.bun === undefined) {
+  const env = inheritedEnvironment();
+  if (env.CSP_TREE !== undefined && env.CSP_TREE !== "") install(env.CSP_TREE, env);
+}
+
+/** The environment of the process; a worker may have been given another one. */
+function inheritedEnvironment(): NodeJS.ProcessEnv {
+  const key = "csp run";
+  if (!isMainThread) return (getEnvironmentData(key) ?? process.env) as NodeJS.ProcessEnv;
+  const env = { ...process.env };
+  setEnvironmentData(key, env);
+  return env;
+}
+
+/** A worker with an environment of its own would be without the hook, which travels in `NODE_OPTIONS`. */
+function hookWorkers(env: NodeJS.ProcessEnv): void {
+  const own = ["CSP_TREE", "CSP_RUN_INFO", "CSP_RUN_DIR", "NODE_OPTIONS", "BUN_OPTIONS"];
+  const hooks = Object.fromEntries(own.flatMap((name) => (env[name] === undefined ? [] : [[name, env[name]]])));
+  threads.Worker = class Worker extends threads.Worker {
+    constructor(file: string | URL, options?: WorkerOptions) {
+      const given = options?.env;
+      super(file, typeof given === "object" ? { ...options, env: { ...given, ...hooks } } : options);
+    }
+  };
+  Module.syncBuiltinESMExports();
+}
+
+function install(tree: string, env: NodeJS.ProcessEnv): void {
+  hookWorkers(env);
+  const places = placesOf(tree);
+  const typescript = Boolean((process.features as { typescript?: unknown }).typescript);
+  const resolver = nodeResolver({
+    places,
+    explain: importExplainer(env),
+    exists: existsSync,
+    isBuiltin: Module.isBuiltin,
+    typescript,
+  });
+  hookRequire(resolver, places.modules);
+  const main = process.argv[1];
+  if (main !== undefined) resolver.check(main, "", main, "import");
+  if (nodeModule.registerHooks !== undefined) {
+    nodeModule.registerHooks({
+      resolve(specifier, context, next) {
+        // A require comes by here on its way to `_resolveFilename`.
+        if (context.conditions.includes("require")) return next(specifier, context);
+        const { result, check } = resolveImport(resolver, specifier, context, next);
+        check(result);
+        return result;
+      },
+    });
+    return;
+  }
+  const info = readRunInfo(env.CSP_RUN_INFO);
+  if (info !== undefined) nodeModule.register(pathToFileURL(info.nodeLoader), { data: { tree, typescript, env } });
+}
+
+function hookRequire(resolver: NodeResolver, modules: string): void {
+  const original = internals._resolveFilename;
+  const resolveFilename: ResolveFilename = function (this: unknown, request, parent, isMain, options) {
+    if (typeof request !== "string") return original.call(this, request, parent, isMain, options);
+    const importer = (typeof parent === "string" ? parent : parent?.filename) ?? "";
+    // `paths` is where a package looks for what belongs to its user.
+    const asked = options?.paths?.map((path) => `${path}/csp-run.js`) ?? [importer];
+    const place = asked.find((path) => resolver.from(request, path) !== path) ?? asked[0] ?? importer;
+    try {
+      const file =
+        resolver.from(request, place) === place
+          ? original.call(this, request, parent, isMain, options)
+          : original.call(this, request, { id: modules, filename: `${modules}/csp-run.js`, paths: [modules] }, false);
+      resolver.check(request, place, file, "require");
+      return file;
+    } catch (error) {
+      throw resolver.failure(request, place, error, "require");
+    }
+  };
+  internals._resolveFilename = resolveFilename;
+}
