@@ -6,12 +6,21 @@ import type { Digest } from "../core/integrity.ts";
 import type { LockfileHash } from "../core/lockfile-hash.ts";
 import type { TreeDescription } from "../tree/description.ts";
 import type { GcNotes } from "../tree/gc-notes.ts";
-import { blobBytes, type Footprint, footprint, listBlobs, listInstances, shareOf, sizeOf } from "../tree/inventory.ts";
+import {
+  blobBytes,
+  createInstances,
+  type Footprint,
+  type Instances,
+  listBlobs,
+  listInstances,
+  sizeOf,
+  stemOf,
+} from "../tree/inventory.ts";
 import { type HostPaths, hostPaths, treePath } from "../tree/layout.ts";
 import type { Context } from "./context.ts";
 import { type Kept, keptThings } from "./gc-kept.ts";
 import { type Leftover, listLeftovers } from "./gc-leftovers.ts";
-import { createReferences, type References } from "./gc-references.ts";
+import { createReferences } from "./gc-references.ts";
 import { type GcView, gcLimits, requireTree, viewTrees } from "./gc-roots.ts";
 import { type Candidates, limitToSize } from "./gc-size.ts";
 
@@ -39,7 +48,7 @@ export interface TreeVictim {
 
 export interface PackageVictim extends Footprint {
   id: InstanceId;
-  /** True where an instance that stays has the same files, so that removing this one frees nothing. */
+  /** True where an instance that stays has the same files, so that removing this one frees nothing; `bytes` is 0 then. */
   shared: boolean;
 }
 
@@ -70,31 +79,36 @@ export function planGc(ctx: Pick<Context, "dataRoot" | "project" | "now">, optio
   const view = viewTrees(paths, limits, now);
   const trees = view.verdicts.map(({ hash }) => requireTree(paths, hash));
   const needs = countNeeds(trees);
-  const instances = listInstances(paths);
-  const references = createReferences(paths);
-  const blobs = lookAtBlobs(paths, trees, references, view, now);
+  const ids = listInstances(paths);
+  const instances = createInstances(paths);
+  const blobs = listBlobs(paths);
+  const referred = createReferences(paths, instances);
+  const unneeded = knownUnneeded(blobs, view, () => referred(trees), now);
   const candidates: Candidates = {
     trees: options.trees ? collectable(paths, view, trees, now) : [],
-    orphans: options.trees ? instances.filter((id) => !needs.has(id)) : [],
-    blobs: options.blobs ? blobs.unneeded.filter(({ since }) => !isInGrace(since, limits.blobGrace, now)) : [],
+    orphans: options.trees ? ids.filter((id) => !needs.has(id)) : [],
+    blobs: options.blobs ? sized(paths, unneeded).filter(({ since }) => !isInGrace(since, limits.blobGrace, now)) : [],
   };
-  const { size, ...picked } = pick(paths, candidates, { trees, instances, needs, blobs: blobs.all }, options.maxSize);
+  const { size, ...picked } = pick(paths, candidates, { trees, ids, instances, needs, blobs }, options.maxSize);
   const going = new Set(picked.trees.map(({ hash }) => hash));
   const staying = trees.filter(({ hash }) => !going.has(hash));
-  const packages = packageVictims(paths, instances, staying, picked);
-  const released = going.size === 0 ? [] : releasedBlobs(paths, staying, references, blobs, now);
+  const packages = packageVictims(ids, instances, staying, picked);
+  const needed = referred(staying);
+  const waiting = new Map(
+    blobs.flatMap((digest) => (needed.has(digest) ? [] : [[digest, unneeded.get(digest) ?? now]])),
+  );
   // Without a grace there is nothing to wait for.
-  const atOnce = options.blobs && limits.blobGrace === 0 && options.maxSize === undefined ? released : [];
-  const blobVictims = [...picked.blobs, ...atOnce];
+  const atOnce = options.blobs && limits.blobGrace === 0 && options.maxSize === undefined;
+  const blobVictims = atOnce ? sized(paths, waiting) : picked.blobs;
   const gone = new Set(blobVictims.map(({ digest }) => digest));
-  const waiting = [...blobs.unneeded, ...released].filter(({ digest }) => !gone.has(digest));
+  for (const digest of gone) waiting.delete(digest);
   const { leftovers, living } = options.leftovers ? listLeftovers(paths) : { leftovers: [], living: [] };
   const notes = {
-    blobs: new Map(waiting.map(({ digest, since }) => [digest, since])),
+    blobs: waiting,
     trees: new Map(view.verdicts.flatMap(({ hash, retiredAt }) => noteOf(hash, retiredAt, view, going))),
   };
   const kept = options.explain
-    ? keptThings({ view, going, staying, packages, instances, blobs: blobs.all, gone, living }, (digest) => {
+    ? keptThings({ view, going, staying, packages, instances: ids, blobs, gone, living }, (digest) => {
         const since = notes.blobs.get(digest);
         return since === undefined ? undefined : { until: graceEnd(since, limits.blobGrace), now };
       })
@@ -136,47 +150,25 @@ function treeBytes(paths: HostPaths, hash: LockfileHash): number {
   return sizeOf(join(folder, "tree.json")) + sizeOf(join(folder, "script-packages.lock"));
 }
 
-interface BlobView {
-  all: readonly Digest[];
-  /** Needed by a tree. */
-  needed: ReadonlySet<Digest>;
-  /** Needed by none, since when that is known; never in the future. */
-  unneeded: readonly BlobVictim[];
+function sized(paths: HostPaths, blobs: ReadonlyMap<Digest, number>): BlobVictim[] {
+  return [...blobs].map(([digest, since]) => ({ digest, bytes: blobBytes(paths, digest), since }));
 }
 
-function lookAtBlobs(
-  paths: HostPaths,
-  trees: readonly TreeDescription[],
-  references: References,
+/**
+ * Blobs that no tree refers to, and since when that is known, never in the future. One that a tree came to need meanwhile is
+ * left out, so that its grace begins anew when that tree goes. All trees are looked at only if there is any such note.
+ */
+function knownUnneeded(
+  blobs: readonly Digest[],
   view: GcView,
+  referred: () => ReadonlySet<Digest>,
   now: number,
-): BlobView {
-  const all = listBlobs(paths);
-  const needed = new Set<Digest>();
-  for (const tree of trees) for (const digest of references(tree)) needed.add(digest);
-  const unneeded = all
-    .filter((digest) => !needed.has(digest))
-    .map((digest) => ({
-      digest,
-      bytes: blobBytes(paths, digest),
-      since: Math.min(view.notes.blobs.get(digest) ?? now, now),
-    }));
-  return { all, needed, unneeded };
-}
-
-/** Blobs that only trees that go refer to: their grace begins now. */
-function releasedBlobs(
-  paths: HostPaths,
-  staying: readonly TreeDescription[],
-  references: References,
-  blobs: BlobView,
-  now: number,
-): BlobVictim[] {
-  const needed = new Set<Digest>();
-  for (const tree of staying) for (const digest of references(tree)) needed.add(digest);
-  return blobs.all
-    .filter((digest) => blobs.needed.has(digest) && !needed.has(digest))
-    .map((digest) => ({ digest, bytes: blobBytes(paths, digest), since: now }));
+): Map<Digest, number> {
+  const noted = blobs.filter((digest) => view.notes.blobs.has(digest));
+  if (noted.length === 0) return new Map();
+  const needed = referred();
+  const times = noted.map((digest): [Digest, number] => [digest, Math.min(view.notes.blobs.get(digest) ?? now, now)]);
+  return new Map(times.filter(([digest]) => !needed.has(digest)));
 }
 
 /** All candidates, or with a size to keep to as many as it takes. */
@@ -185,14 +177,17 @@ function pick(
   candidates: Candidates,
   all: {
     trees: readonly TreeDescription[];
-    instances: readonly InstanceId[];
+    ids: readonly InstanceId[];
+    instances: Instances;
     needs: ReadonlyMap<InstanceId, number>;
     blobs: readonly Digest[];
   },
   maxSize: number | undefined,
 ): Candidates & { size: GcPlan["size"] } {
   if (maxSize === undefined) return { ...candidates, size: undefined };
-  const footprints = new Map(all.instances.map((id) => [id, footprint(paths, id)]));
+  const footprints = new Map(
+    all.ids.map((id) => [id, { bytes: all.instances.bytes(id), share: all.instances.share(id) }]),
+  );
   const shares = new Map([...footprints.values()].map(({ share, bytes }) => [share, bytes]));
   const sum = (sizes: Iterable<number>): number => [...sizes].reduce((total, size) => total + size, 0);
   const before =
@@ -205,23 +200,25 @@ function pick(
 
 /** What no tree needs any more, in byte order, with what each takes. */
 function packageVictims(
-  paths: HostPaths,
-  instances: readonly InstanceId[],
+  ids: readonly InstanceId[],
+  instances: Instances,
   staying: readonly TreeDescription[],
   picked: Pick<Candidates, "trees" | "orphans">,
 ): PackageVictim[] {
   const needed = countNeeds(staying);
-  const going = new Set([...picked.orphans, ...picked.trees.flatMap((tree) => tree.instances)]);
-  const victims = instances.filter((id) => going.has(id) && !needed.has(id));
+  const going = new Set(picked.orphans);
+  for (const tree of picked.trees) for (const id of tree.instances) going.add(id);
+  const isVictim = (id: InstanceId): boolean => going.has(id) && !needed.has(id);
+  const victims = ids.filter(isVictim);
   if (victims.length === 0) return [];
-  // Only instances of one name and version can share files.
-  const stem = (id: InstanceId): string => id.slice(0, id.lastIndexOf("-"));
-  const stems = new Set(victims.map(stem));
-  const gone = new Set(victims);
-  const others = instances.filter((id) => !gone.has(id) && stems.has(stem(id)));
-  const shares = new Set(others.map((id) => shareOf(paths, id)));
+  const alike = new Map<string, InstanceId[]>();
+  for (const id of victims) alike.set(stemOf(id), []);
+  for (const id of ids) alike.get(stemOf(id))?.push(id);
+  const shares = (id: InstanceId): string => (alike.get(stemOf(id))?.length === 1 ? id : instances.share(id));
+  const kept = new Set([...alike.values()].flatMap((group) => group.filter((id) => !isVictim(id)).map(shares)));
   return victims.map((id) => {
-    const found = footprint(paths, id);
-    return { id, ...found, shared: shares.has(found.share) };
+    const share = shares(id);
+    const shared = kept.has(share);
+    return { id, bytes: shared ? 0 : instances.bytes(id), share, shared };
   });
 }

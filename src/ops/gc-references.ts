@@ -6,27 +6,31 @@ import type { Digest } from "../core/integrity.ts";
 import { parseLockfile } from "../core/lockfile.ts";
 import { guarded, quotedPath } from "../fs/os-error.ts";
 import type { TreeDescription } from "../tree/description.ts";
-import { readInstance } from "../tree/instance.ts";
-import { type HostPaths, instancePath, treePath } from "../tree/layout.ts";
+import type { Instances } from "../tree/inventory.ts";
+import { type HostPaths, treePath } from "../tree/layout.ts";
 import { unsure } from "./gc-roots.ts";
 
-/** Digests of what a tree needs. */
-export type References = (tree: TreeDescription) => Iterable<Digest>;
+/** Digests of what some trees need. */
+export type References = (trees: readonly TreeDescription[]) => ReadonlySet<Digest>;
 
 /**
- * Looks each instance up once, whatever number of trees has it. A tree that lacks an instance refers to all blobs of its
+ * Answers from the descriptions of instances. A tree that lacks an instance refers to all blobs of its
  * lockfile: they are what it can be repaired from. Throws CSP_GC_UNSURE where that cannot be read either.
  */
-export function createReferences(paths: HostPaths): References {
-  const digests = new Map<string, Digest | undefined>();
-  return (tree) => {
-    const found: Digest[] = [];
+export function createReferences(paths: HostPaths, instances: Instances): References {
+  const add = (tree: TreeDescription, found: Set<Digest>): void => {
     for (const id of tree.instances) {
-      if (!digests.has(id)) digests.set(id, readInstance(instancePath(paths, id))?.digest);
-      const digest = digests.get(id);
-      if (digest === undefined) return lockedDigests(paths, tree);
-      found.push(digest);
+      const digest = instances.digest(id);
+      if (digest === undefined) {
+        for (const locked of lockedDigests(paths, tree)) found.add(locked);
+        return;
+      }
+      found.add(digest);
     }
+  };
+  return (trees) => {
+    const found = new Set<Digest>();
+    for (const tree of trees) add(tree, found);
     return found;
   };
 }

@@ -5,7 +5,7 @@ import type { InstanceId } from "../core/closure.ts";
 import type { Digest } from "../core/integrity.ts";
 import { guarded, osCode } from "../fs/os-error.ts";
 import { measureTree } from "../fs/remove.ts";
-import { readInstance } from "./instance.ts";
+import { type InstanceDescription, readInstance } from "./instance.ts";
 import { blobPath, type HostPaths, instancePath } from "./layout.ts";
 
 /** Names of all package instances, whole or not, in byte order; what is named otherwise is none of csp's. */
@@ -36,28 +36,45 @@ export interface Footprint {
   share: string;
 }
 
-/** The footprint, by what was noted when the instance was built; measured where nothing was. */
-export function footprint(paths: HostPaths, id: InstanceId): Footprint {
-  const folder = instancePath(paths, id);
-  const bytes = readInstance(folder)?.bytes ?? contentBytes(join(folder, "node_modules"));
-  return { bytes, share: shareOf(paths, id) };
+/** Answers about instances; each is looked at once. */
+export interface Instances {
+  /** Undefined for an instance that is not whole. */
+  digest(id: InstanceId): Digest | undefined;
+  /** By what was noted when the instance was built; measured where nothing was. */
+  bytes(id: InstanceId): number;
+  /** The files it has, as a name: those with one digest share all files or none, mostly all. */
+  share(id: InstanceId): string;
+}
+
+/** Opens the instances of a host for questions. */
+export function createInstances(paths: HostPaths): Instances {
+  const known = new Map<InstanceId, InstanceDescription | undefined>();
+  const look = (id: InstanceId): InstanceDescription | undefined => {
+    if (!known.has(id)) known.set(id, readInstance(instancePath(paths, id)));
+    return known.get(id);
+  };
+  return {
+    digest: (id) => look(id)?.digest,
+    bytes: (id) => look(id)?.bytes ?? measureTree(join(instancePath(paths, id), "node_modules")).bytes,
+    share: (id) => shareOf(paths, id),
+  };
 }
 
 /** The file that tells which instances share: all or nothing of a package is linked, and each has a package.json. */
-export function shareOf(paths: HostPaths, id: InstanceId): string {
+function shareOf(paths: HostPaths, id: InstanceId): string {
   const name = id.slice(0, id.lastIndexOf("@")).replace("+", "/");
-  const stat = lookAt(join(instancePath(paths, id), "node_modules", name, "package.json"));
+  const stat = lookAt(`${instancePath(paths, id)}/node_modules/${name}/package.json`);
   return stat === undefined ? id : `${stat.dev}:${stat.ino}`;
+}
+
+/** What is before the closure's hash in an id: only instances that agree in it can share files. */
+export function stemOf(id: InstanceId): string {
+  return id.slice(0, id.lastIndexOf("-"));
 }
 
 /** Bytes of a file; 0 where there is none. */
 export function sizeOf(path: string): number {
   return lookAt(path)?.size ?? 0;
-}
-
-/** Measured like a removal where no file has another link, which is so for what no other instance shares. */
-function contentBytes(folder: string): number {
-  return measureTree(folder).bytes;
 }
 
 function lookAt(path: string) {
