@@ -1,9 +1,9 @@
 /** How changes of the allowlist, the lockfile and the host are told to people. */
 import type { PackageChange } from "../core/lockfile-diff.ts";
 import { formatSize } from "../core/quantity.ts";
+import { short } from "../ops/current-tree.ts";
 import type { HostPlan } from "../ops/host-plan.ts";
 import type { InstallOutcome, InstallPlan } from "../ops/install.ts";
-import { short } from "../ops/current-tree.ts";
 import type { Paint } from "./paint.ts";
 
 /** `+ name 1.0.0`, `- name 1.0.0`, `~ name 1.0.0 -> 2.0.0`; long lists of indirect packages are counted. */

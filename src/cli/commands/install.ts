@@ -1,6 +1,6 @@
+import { short } from "../../ops/current-tree.ts";
 import { underInstallLock } from "../../ops/host-locks.ts";
 import { applyInstall, planInstall, readProject } from "../../ops/install.ts";
-import { short } from "../../ops/current-tree.ts";
 import { isUpToDate } from "../../ops/up-to-date.ts";
 import type { CommandModule, CommonOptions } from "../command.ts";
 import { changeLines, formatTook, installData, installLines, installPlanLines } from "../summary.ts";

@@ -1,6 +1,6 @@
 import { formatSize } from "../../core/quantity.ts";
-import type { RetiredTree } from "../../ops/host-facts.ts";
 import { short } from "../../ops/current-tree.ts";
+import type { RetiredTree } from "../../ops/host-facts.ts";
 import { readStatus, type Status } from "../../ops/status.ts";
 import type { CommandModule, CommonOptions } from "../command.ts";
 import type { Paint } from "../paint.ts";
