@@ -2,7 +2,7 @@
 import type { BunResolver } from "./bun-resolve.ts";
 import type { UserSources } from "./bun-sources.ts";
 import type { WorkerHook } from "./bun-workers.ts";
-import { standIn } from "./code-file.ts";
+import type { CodeFile } from "./code-file.ts";
 import { undeclaredImport } from "./explain.ts";
 import { isPackageFile, type Places, packageOf } from "./places.ts";
 import { importGlobal, importScheme } from "./rewrite.ts";
@@ -13,16 +13,18 @@ export interface ImportHookParts {
   sources: UserSources;
   workers: WorkerHook;
   isBuiltin: (specifier: string) => boolean;
+  /** The main module, where it is a copy of another place. */
+  code: CodeFile | undefined;
 }
 
 /** Answers the `csp:` scheme that the user's code is changed to use. */
 export function hookImports(parts: ImportHookParts): void {
-  const { places, resolver, sources, workers, isBuiltin } = parts;
+  const { places, resolver, sources, workers, isBuiltin, code } = parts;
   const resolveSync = Bun.resolveSync;
   const resolve = Bun.resolve;
 
   function answer(specifier: string, from: string): { path: string } {
-    const importer = standIn(from, process.env);
+    const importer = from === code?.path ? code.standsFor : from;
     if (isBuiltin(specifier)) {
       workers.beforeBuiltin(specifier);
       return { path: specifier };

@@ -1,13 +1,12 @@
 /** require, require.resolve and createRequire, under Bun. Runs inside the script's process. */
 import type { ImportHookParts } from "./bun-imports.ts";
-import { standIn } from "./code-file.ts";
 import { undeclaredImport } from "./explain.ts";
 import { internals, type ResolveFilename } from "./module-internals.ts";
 import { isPackageFile, packageOf } from "./places.ts";
 
 /** Bun asks `Module._resolveFilename` for every require, also for those of packages. */
 export function hookRequire(parts: ImportHookParts): void {
-  const { places, resolver, sources, workers, isBuiltin } = parts;
+  const { places, resolver, sources, workers, isBuiltin, code } = parts;
   const original = internals._resolveFilename;
 
   const resolveFilename: ResolveFilename = function (this: unknown, request, parent, isMain, options) {
@@ -18,7 +17,7 @@ export function hookRequire(parts: ImportHookParts): void {
       return native();
     }
     const asking = (typeof parent === "string" ? parent : parent?.filename) ?? "";
-    const importer = standIn(asking, process.env);
+    const importer = asking === code?.path ? code.standsFor : asking;
     if (importer !== asking && options?.paths === undefined) {
       const place = { id: importer, filename: importer, paths: [] };
       return resolveFilename.call(this, request, place, isMain, options);

@@ -1,9 +1,10 @@
 /** Which files Bun gets with changed imports. Runs inside the script's process. */
 import type { PackageGuard } from "./bun-guard.ts";
+import { type CodeFile, metaOf } from "./code-file.ts";
 import { type CompilableModule, type ExtensionHandler, internals } from "./module-internals.ts";
 import { isPackageFile, type Places } from "./places.ts";
 import { readText } from "./read-text.ts";
-import { type RewrittenSource, rewriteImports } from "./rewrite.ts";
+import { type RewrittenSource, rewriteImports, unchangedSource } from "./rewrite.ts";
 
 export interface UserSources {
   /** The file the process was started with. */
@@ -19,12 +20,14 @@ export interface SourceParts {
   isBuiltin: (specifier: string) => boolean;
   /** Looks after the packages' own imports, where that is necessary. */
   guard: PackageGuard | undefined;
+  /** The main module, where it is a copy of another place. */
+  code: CodeFile | undefined;
 }
 
 const javascript = /\.[mc]?[jt]sx?$/;
 
 /** Registers, file by file, what must be changed: Bun cannot take a file back once a filter has matched it. */
-export function userSources({ places, isBuiltin, guard }: SourceParts): UserSources {
+export function userSources({ places, isBuiltin, guard, code }: SourceParts): UserSources {
   /** What a file says, for the load that follows its preparation; later loads read it again. */
   const fresh = new Map<string, RewrittenSource | undefined>();
   const formats = new Map<string, RewrittenSource["format"] | "unchanged">();
@@ -58,7 +61,10 @@ export function userSources({ places, isBuiltin, guard }: SourceParts): UserSour
   }
 
   function rewritten(file: string, text = readText(file)): RewrittenSource | undefined {
-    return text === undefined ? undefined : rewriteImports(text, file, isBuiltin);
+    if (text === undefined) return undefined;
+    if (file !== code?.path) return rewriteImports(text, file, isBuiltin);
+    const source = rewriteImports(text, file, isBuiltin) ?? unchangedSource(text, file);
+    return source.format === "module" ? { ...source, text: metaOf(code) + source.text } : source;
   }
 
   function take(file: string): RewrittenSource | undefined {
@@ -77,8 +83,8 @@ export function userSources({ places, isBuiltin, guard }: SourceParts): UserSour
       setup(build) {
         build.onLoad({ filter }, () => {
           if (format === "commonjs") return { loader: "object", exports: namespaceOf(commonJs(file)) };
-          const source = take(file);
-          return { contents: source?.text ?? readText(file) ?? "", loader: source?.loader ?? "tsx" };
+          const { text, loader } = take(file) ?? unchangedSource(readText(file) ?? "", file);
+          return { contents: text, loader };
         });
       },
     });
@@ -88,8 +94,9 @@ export function userSources({ places, isBuiltin, guard }: SourceParts): UserSour
   function commonJs(file: string): NodeModule {
     const known = internals._cache[file];
     if (known !== undefined) return known;
-    const module = new internals(file);
-    module.filename = file;
+    const name = file === code?.path ? code.standsFor : file;
+    const module = new internals(name);
+    module.filename = name;
     module.paths = [];
     internals._cache[file] = module;
     compile(module, file);
@@ -98,9 +105,9 @@ export function userSources({ places, isBuiltin, guard }: SourceParts): UserSour
   }
 
   function compile(module: CompilableModule, file: string): void {
-    const text = take(file)?.text ?? readText(file) ?? "";
+    const { text } = take(file) ?? unchangedSource(readText(file) ?? "", file);
     // `this` is the exports in a CommonJS module, but not for what Bun compiles from a text.
-    module._compile(`(function () {${text}\n}).call(exports);`, file);
+    module._compile(`(function () {${text}\n}).call(exports);`, module.filename);
   }
 
   /** Bun asks a changed entry of `require.extensions` for every file that is required by that ending. */
@@ -119,6 +126,7 @@ export function userSources({ places, isBuiltin, guard }: SourceParts): UserSour
   return {
     async prepareMain() {
       const main = Bun.main;
+      if (main === code?.path && Bun.isMainThread) process.argv[1] = code.standsFor;
       // The code of a child's `-e` is no file, and Bun asks no plugin about it.
       if (!isUserSource(main) || /\/\[(?:eval|stdin)\]$/.test(main)) return;
       const format = prepare(main, await Bun.file(main).text());

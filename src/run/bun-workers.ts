@@ -1,6 +1,7 @@
 /** Workers, under Bun: they do not inherit `--preload`. Runs inside the script's process. */
 import type { BunResolver } from "./bun-resolve.ts";
 import { packageOf } from "./places.ts";
+import { type WorkerClass, type WorkerOptions, withHookVariables } from "./worker-options.ts";
 
 export interface WorkerHook {
   /** To be called before a built-in module is handed out. `node:worker_threads` costs 3 ms, so it is changed then. */
@@ -10,13 +11,10 @@ export interface WorkerHook {
 interface WorkerHookParts {
   /** Path of the preloaded hook. */
   hook: string;
-  /** The variables the hook reads. */
-  env: Readonly<Record<string, string>>;
+  /** The environment the process was started with. */
+  env: NodeJS.ProcessEnv;
   resolver: BunResolver;
 }
-
-type WorkerOptions = { preload?: string | string[]; env?: unknown } & Record<string, unknown>;
-type WorkerClass = new (url: unknown, options?: WorkerOptions) => object;
 
 /** Gives every worker the hook, whatever environment the script gives it. */
 export function hookWorkers(parts: WorkerHookParts): WorkerHook {
@@ -31,10 +29,7 @@ export function hookWorkers(parts: WorkerHookParts): WorkerHook {
   }
 
   function withHook(options: WorkerOptions | undefined): WorkerOptions {
-    const preload = [parts.hook, ...[options?.preload ?? []].flat()];
-    const env = options?.env;
-    if (typeof env !== "object" || env === null) return { ...options, preload };
-    return { ...options, preload, env: { ...env, ...parts.env } };
+    return { ...withHookVariables(options, parts.env), preload: [parts.hook, ...[options?.preload ?? []].flat()] };
   }
 
   /** A bare name is a file of the working directory or else, as for an import, a package. */

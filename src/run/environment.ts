@@ -1,5 +1,6 @@
 /** The environment of a script: the user's, without csp's secrets, with the hooks that children inherit. */
 import { CspError } from "../core/errors.ts";
+import type { CodeFile } from "./code-file.ts";
 
 export type Environment = Readonly<Record<string, string | undefined>>;
 
@@ -18,8 +19,8 @@ export interface EnvironmentParts {
   bunHook: string;
   /** Path of the hook that Node requires; without one Node children are on their own. */
   nodeHook: string | undefined;
-  /** The directory that code without a file stands in; undefined for a file. */
-  codeDirectory: string | undefined;
+  /** The main module, where it is a copy of another place. */
+  code: CodeFile | undefined;
 }
 
 /** What would load code, look packages up elsewhere or name an open file that the script does not get. */
@@ -49,7 +50,7 @@ export function scriptEnvironment(parts: EnvironmentParts): Record<string, strin
     CSP_TREE: tree,
     CSP_RUN_DIR: scratch,
     CSP_RUN_INFO: `${scratch}/run.json`,
-    ...(parts.codeDirectory === undefined ? {} : { CSP_RUN_CODE: parts.codeDirectory }),
+    ...(parts.code === undefined ? {} : { CSP_RUN_CODE: parts.code.path, CSP_RUN_CODE_FOR: parts.code.standsFor }),
     ...(parts.guard ? { CSP_RUN_GUARD: "1" } : {}),
     BUN_OPTIONS: bunOptions(parts),
     ...(parts.nodeHook === undefined ? {} : { NODE_OPTIONS: `--require=${nodeQuoted(parts.nodeHook)}` }),

@@ -10,6 +10,7 @@ import { hookRequire } from "./bun-require.ts";
 import { bunResolver } from "./bun-resolve.ts";
 import { userSources } from "./bun-sources.ts";
 import { hookWorkers } from "./bun-workers.ts";
+import { codeFileOf } from "./code-file.ts";
 import { importExplainer } from "./explain.ts";
 import { internals, requireLookup } from "./module-internals.ts";
 import { placesOf } from "./places.ts";
@@ -20,9 +21,11 @@ if (tree !== undefined && tree !== "") await install(tree);
 async function install(tree: string): Promise<void> {
   const places = placesOf(tree);
   const resolveSync = Bun.resolveSync;
+  const env = { ...process.env };
+  const code = codeFileOf(env);
   const resolver = bunResolver({
     places,
-    explain: importExplainer({ ...process.env }),
+    explain: importExplainer(env),
     lookup: {
       import: (specifier, directory) => resolveSync(specifier, directory),
       require: requireLookup(internals._resolveFilename),
@@ -30,7 +33,7 @@ async function install(tree: string): Promise<void> {
     exists,
   });
   const guard =
-    process.env.CSP_RUN_GUARD === undefined
+    env.CSP_RUN_GUARD === undefined
       ? undefined
       : packageGuard({
           places,
@@ -38,21 +41,11 @@ async function install(tree: string): Promise<void> {
           exists,
           lookup: (specifier, directory) => resolveSync(specifier, directory),
         });
-  const sources = userSources({ places, isBuiltin, guard });
-  const workers = hookWorkers({ hook: import.meta.path, env: hookEnvironment(), resolver });
-  hookRequire({ places, resolver, sources, workers, isBuiltin });
-  hookImports({ places, resolver, sources, workers, isBuiltin });
+  const sources = userSources({ places, isBuiltin, guard, code });
+  const workers = hookWorkers({ hook: import.meta.path, env, resolver });
+  hookRequire({ places, resolver, sources, workers, isBuiltin, code });
+  hookImports({ places, resolver, sources, workers, isBuiltin, code });
   await sources.prepareMain();
-}
-
-/** What a worker with an environment of its own must have besides. */
-function hookEnvironment(): Record<string, string> {
-  return Object.fromEntries(
-    ["CSP_TREE", "CSP_RUN_INFO", "CSP_RUN_GUARD", "BUN_OPTIONS", "NODE_OPTIONS"].flatMap((name) => {
-      const value = process.env[name];
-      return value === undefined ? [] : [[name, value]];
-    }),
-  );
 }
 
 function exists(path: string): boolean {

@@ -5,11 +5,11 @@
 import { existsSync } from "node:fs";
 import Module from "node:module";
 import { pathToFileURL } from "node:url";
-import threads, { getEnvironmentData, isMainThread, setEnvironmentData, type WorkerOptions } from "node:worker_threads";
 import { importExplainer, readRunInfo } from "./explain.ts";
 import { internals, type ResolveFilename } from "./module-internals.ts";
 import { type NodeResolver, nodeResolver, resolveImport } from "./node-resolve.ts";
 import { placesOf } from "./places.ts";
+import { type WorkerClass, type WorkerOptions, withHookVariables } from "./worker-options.ts";
 
 interface ResolveContext {
   conditions: readonly string[];
@@ -21,39 +21,17 @@ const nodeModule = Module as unknown as {
   registerHooks?: (hooks: {
     resolve: (specifier: string, context: ResolveContext, next: NextResolve) => object;
   }) => void;
+  syncBuiltinESMExports: () => void;
   register: (loader: string | URL, options: object) => void;
 };
 
 // Bun has its own hook, should it ever read NODE_OPTIONS.
 if (process.versions.bun === undefined) {
-  const env = inheritedEnvironment();
+  const env = { ...process.env };
   if (env.CSP_TREE !== undefined && env.CSP_TREE !== "") install(env.CSP_TREE, env);
 }
 
-/** The environment of the process; a worker may have been given another one. */
-function inheritedEnvironment(): NodeJS.ProcessEnv {
-  const key = "csp run";
-  if (!isMainThread) return (getEnvironmentData(key) ?? process.env) as NodeJS.ProcessEnv;
-  const env = { ...process.env };
-  setEnvironmentData(key, env);
-  return env;
-}
-
-/** A worker with an environment of its own would be without the hook, which travels in `NODE_OPTIONS`. */
-function hookWorkers(env: NodeJS.ProcessEnv): void {
-  const own = ["CSP_TREE", "CSP_RUN_INFO", "CSP_RUN_DIR", "NODE_OPTIONS", "BUN_OPTIONS"];
-  const hooks = Object.fromEntries(own.flatMap((name) => (env[name] === undefined ? [] : [[name, env[name]]])));
-  threads.Worker = class Worker extends threads.Worker {
-    constructor(file: string | URL, options?: WorkerOptions) {
-      const given = options?.env;
-      super(file, typeof given === "object" ? { ...options, env: { ...given, ...hooks } } : options);
-    }
-  };
-  Module.syncBuiltinESMExports();
-}
-
 function install(tree: string, env: NodeJS.ProcessEnv): void {
-  hookWorkers(env);
   const places = placesOf(tree);
   const typescript = Boolean((process.features as { typescript?: unknown }).typescript);
   const resolver = nodeResolver({
@@ -64,6 +42,7 @@ function install(tree: string, env: NodeJS.ProcessEnv): void {
     typescript,
   });
   hookRequire(resolver, places.modules);
+  hookThreads(env);
   const main = process.argv[1];
   if (main !== undefined) resolver.check(main, "", main, "import");
   if (nodeModule.registerHooks !== undefined) {
@@ -80,6 +59,17 @@ function install(tree: string, env: NodeJS.ProcessEnv): void {
   }
   const info = readRunInfo(env.CSP_RUN_INFO);
   if (info !== undefined) nodeModule.register(pathToFileURL(info.nodeLoader), { data: { tree, typescript, env } });
+}
+
+/** A worker with an environment of its own gets the hook as well. */
+function hookThreads(env: NodeJS.ProcessEnv): void {
+  const threads = require("node:worker_threads") as unknown as { Worker: WorkerClass };
+  threads.Worker = class Worker extends threads.Worker {
+    constructor(file: unknown, options?: WorkerOptions) {
+      super(file, withHookVariables(options, env));
+    }
+  };
+  nodeModule.syncBuiltinESMExports();
 }
 
 function hookRequire(resolver: NodeResolver, modules: string): void {

@@ -1,4 +1,5 @@
 /** The command line of a run. */
+import { basename, join } from "node:path";
 import { codeForNode } from "./format.ts";
 
 export type Runtime = "bun" | "node";
@@ -20,8 +21,12 @@ export interface LaunchRequest {
   args: readonly string[];
   /** Reads standard input to its end. */
   readStdin: () => Promise<string>;
-  /** Keeps code in a file for a runtime that hooks cannot reach the code of a command line in; gives its path. */
-  keepCode: (text: string) => string;
+  /** The working directory, absolute: where code without a file stands. */
+  cwd: string;
+  /** Reads the script. */
+  readFile: (path: string) => string;
+  /** Keeps a text that Bun runs from a copy, see code-file.ts; gives the path of the copy. */
+  keepCode: (text: string, standsFor: string) => string;
 }
 
 export interface Launch {
@@ -34,9 +39,18 @@ export interface Launch {
 export async function launch(request: LaunchRequest): Promise<Launch> {
   const { runtime, runtimePath, source, args } = request;
   if (source.kind === "program") return { command: [...source.command, ...args] };
-  if (source.kind === "file") return { command: [runtimePath, source.path, ...args] };
+  if (source.kind === "file") {
+    if (runtime === "node" || basename(source.path).includes(".")) {
+      return { command: [runtimePath, source.path, ...args] };
+    }
+    // Bun shows a plugin no path without a dot in it.
+    const copy = request.keepCode(request.readFile(source.path), source.path);
+    return { command: [runtimePath, copy, ...args] };
+  }
   const text = source.kind === "code" ? source.text : await request.readStdin();
-  if (runtime === "bun") return { command: [runtimePath, request.keepCode(text), ...args] };
+  if (runtime === "bun") {
+    return { command: [runtimePath, request.keepCode(text, join(request.cwd, "[code]")), ...args] };
+  }
   const code = codeForNode(text);
   const type = `--input-type=${code.inputType}`;
   if (source.kind === "code") return { command: [runtimePath, type, `--eval=${code.text}`, "--", ...args] };

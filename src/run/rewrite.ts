@@ -65,6 +65,14 @@ export function rewriteImports(
   return { format, loader, text: `${out}\nexport {};` };
 }
 
+/** The text with nothing changed but what Bun needs to load it from a plugin. */
+export function unchangedSource(source: string, file: string): RewrittenSource {
+  const loader = loaderOf(file);
+  const text = source.startsWith("#!") ? `//${source.slice(2)}` : source;
+  const format = formatOf(new Bun.Transpiler({ loader }), text, file, []);
+  return { format, loader, text: format === "module" ? `${text}\nexport {};` : compiledCommonJs(text, loader) };
+}
+
 /** What a text may import, found without parsing it: too much rather than too little. */
 export function possibleImports(text: string): { specifiers: string[]; computed: boolean } {
   const specifiers = [...text.matchAll(staticImport)].map((match) => match[2] ?? "");

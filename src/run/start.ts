@@ -1,12 +1,12 @@
 /** Starts a script with its imports answered from one tree, and waits for its end. */
-import { existsSync, mkdirSync, realpathSync, statSync, writeFileSync } from "node:fs";
+import { existsSync, mkdirSync, readFileSync, realpathSync, statSync, writeFileSync } from "node:fs";
 import { dirname, join, resolve } from "node:path";
 import { CspError, isCspError } from "../core/errors.ts";
 import { quoted } from "../core/quote.ts";
 import { guarded } from "../fs/os-error.ts";
 import { createScratch, type Scratch } from "../fs/scratch.ts";
 import { hasModulesAbove } from "./bun-guard.ts";
-import { codeFile } from "./code-file.ts";
+import { type CodeFile, codeFileName } from "./code-file.ts";
 import { type Environment, scriptEnvironment } from "./environment.ts";
 import type { RunInfo } from "./explain.ts";
 import type { HookFiles } from "./hook-files.ts";
@@ -58,7 +58,7 @@ export interface RunResult {
  * CSP_NODE_MISSING before anything is started. The scratch directory is gone when this returns or throws.
  */
 export async function runScript(request: RunRequest): Promise<RunResult> {
-  const { runtime, runtimePath, cwd } = request;
+  const { runtime, cwd } = request;
   const source = checked(request.source, cwd);
   if (runtime === "node" && request.hooks.node === undefined) {
     throw new CspError("CSP_NODE_MISSING", {
@@ -70,8 +70,19 @@ export async function runScript(request: RunRequest): Promise<RunResult> {
   const scratch = scratchFor(request.scratchIn);
   try {
     writeFileSync(join(scratch.path, "run.json"), JSON.stringify(runInfo(request)), { mode: 0o600 });
-    const place = source.kind === "file" ? dirname(realpathSync(source.path)) : cwd;
+    const place = source.kind === "file" ? dirname(source.path) : cwd;
     writeFileSync(join(scratch.path, "tsconfig.json"), scriptTsconfig(place), { mode: 0o600 });
+    const kept: { code?: CodeFile } = {};
+    const { command, input } = await launch({
+      ...request,
+      source,
+      readFile: (path) => guarded(() => readFileSync(path, "utf8"), path),
+      keepCode(text, standsFor) {
+        kept.code = { path: join(scratch.path, codeFileName(text)), standsFor };
+        writeFileSync(kept.code.path, text, { mode: 0o600 });
+        return kept.code.path;
+      },
+    });
     const env = scriptEnvironment({
       env: request.env,
       drop: request.dropEnv,
@@ -80,19 +91,7 @@ export async function runScript(request: RunRequest): Promise<RunResult> {
       guard: hasModulesAbove(placesOf(tree), existsSync),
       bunHook: request.hooks.bun,
       nodeHook: request.hooks.node,
-      codeDirectory: source.kind === "code" || source.kind === "stdin" ? cwd : undefined,
-    });
-    const { command, input } = await launch({
-      runtime,
-      runtimePath,
-      source,
-      args: request.args,
-      readStdin: request.readStdin,
-      keepCode(text) {
-        const file = join(scratch.path, codeFile);
-        writeFileSync(file, text, { mode: 0o600 });
-        return file;
-      },
+      code: kept.code,
     });
     const child = spawn(command, runtime, {
       cwd,
@@ -122,7 +121,7 @@ function checked(source: Source, cwd: string): Source {
   if (source.kind !== "file") return source;
   const path = resolve(cwd, source.path);
   const stat = guarded(() => statSync(path, { throwIfNoEntry: false }));
-  if (stat?.isFile() || stat?.isFIFO()) return { kind: "file", path };
+  if (stat?.isFile() || stat?.isFIFO()) return { kind: "file", path: realpathSync(path) };
   throw new CspError("CSP_SCRIPT_MISSING", {
     message: stat ? `${quoted(source.path)} is not a file` : `there is no file ${quoted(source.path)}`,
     hint: "a script is a path, `-` for standard input, or code after `-e`",

@@ -8,8 +8,6 @@ const needsNode = test.skipIf(nodePath === null);
 
 const dual = `import dual from "dual"; console.log("child", dual, ...process.argv.slice(2));`;
 
-const _moduleCode = `say(spawnSync(process.execPath, ["--input-type=module", "-e", ${JSON.stringify(dual)}], { encoding: "utf8" }));`;
-
 function lines(text: string, runtime: "bun" | "node", name = "start.mjs"): Promise<string[]> {
   const { host, hooks } = place();
   return printed({ host, hooks }, { runtime, source: { kind: "file", path: host.write(name, text) } });
