@@ -1,6 +1,6 @@
 /** The surroundings of a command as values: the only place that reads environment, working directory and machine. */
 import { existsSync } from "node:fs";
-import { availableParallelism, homedir, hostname, tmpdir } from "node:os";
+import { availableParallelism, homedir, tmpdir } from "node:os";
 import { resolve } from "node:path";
 import { CspError, type Warning } from "../core/errors.ts";
 import { durationForm, parseDuration } from "../core/quantity.ts";
@@ -12,6 +12,7 @@ import { dataRoot, findProject, projectIn } from "./place.ts";
 import type { Reporter } from "./progress.ts";
 import type { Interrupt } from "./signals.ts";
 import { version } from "./version.ts";
+import { whoIs } from "./who.ts";
 
 /** Builds the context of a command. Throws CSP_CONFIG for values that cannot be used. */
 export function createContext(
@@ -38,7 +39,7 @@ export function createContext(
     env,
     home: env.HOME ?? homedir(),
     temporary: tmpdir(),
-    who: `${userName(env)}@${hostname()}`,
+    who: whoIs(env),
     command: title,
     offline: options.offline === true,
     trustProject: options.trustProjectNpmrc === true,
@@ -57,9 +58,4 @@ function duration(text: string | undefined, name: string, otherwise: number): nu
   const parsed = parseDuration(text);
   if (parsed !== undefined) return parsed;
   throw new CspError("CSP_CONFIG", { message: `\`${name} ${text}\` is no duration`, hint: `write ${durationForm}` });
-}
-
-/** The name people know the user by; the number where the environment has none. */
-function userName(env: Readonly<Record<string, string | undefined>>): string {
-  return env.SUDO_USER || env.USER || env.LOGNAME || `uid-${process.getuid?.() ?? "?"}`;
 }

@@ -10,7 +10,7 @@ else if (Bun.semver.order(Bun.version, oldestBun) < 0) {
   console.error(`error[CSP_BUN_MISSING]: csp needs bun ${oldestBun} or newer, this is ${Bun.version}`);
   console.error("help: unset `CSP_BUN`, or install csp again with npm");
   process.exitCode = 2;
-} else if (!(await import("./quick.ts")).answerQuickly(argv)) {
+} else if (!(await (await import("./quick.ts")).answerQuickly(argv))) {
   const { main } = await import("./program.ts");
   await main(argv);
 }

@@ -1,6 +1,7 @@
 /**
- * The commonest answer of all, `csp install` with nothing to do, given before the program is loaded: in CI and in units
- * that run every minute this is nearly every run. Whatever is not as simple as that is left to the program.
+ * What must be quick is answered before the program is loaded. The commonest answer of all is `csp install` with nothing to
+ * do: in CI and in units that run every minute this is nearly every run. And `rollback` and `use` are for moments when
+ * every second counts. Whatever is not simple is left to the program.
  */
 import { resolve } from "node:path";
 import { detectPlatform } from "../fs/host-platform.ts";
@@ -9,7 +10,8 @@ import { dataRoot, findProject, projectIn } from "./place.ts";
 import { version } from "./version.ts";
 
 /** True where the command line was answered. */
-export function answerQuickly(argv: readonly string[]): boolean {
+export async function answerQuickly(argv: readonly string[]): Promise<boolean> {
+  if (argv[0] === "rollback" || argv[0] === "use") return (await import("./quick-move.ts")).moveQuickly(argv);
   const place = parse(argv);
   if (place === undefined) return false;
   const directory = findProject(resolve(place.cwd ?? process.cwd()));

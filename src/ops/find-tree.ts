@@ -71,8 +71,10 @@ export function requireComplete(paths: HostPaths, hash: LockfileHash): void {
     throw incomplete(hash, `tree \`${name}\` lacks ${missing.length} of its ${tree.instances.length} packages`, shown);
   }
   const folder = treePath(paths, hash);
-  const astray = tree.links.filter(({ path, target }) => linkTarget(join(folder, path)) !== target);
-  const gone = tree.roots.filter((root) => !existsSync(join(folder, "node_modules", root.name)));
+  const astray = tree.links.filter(({ path, target }) => linkTarget(`${folder}/${path}`) !== target);
+  // A hoisted tree has its packages' folders in place of links to them.
+  const hoisted = tree.linker === "hoisted" ? tree.roots : [];
+  const gone = hoisted.filter((root) => !existsSync(join(folder, "node_modules", root.name)));
   if (astray.length === 0 && gone.length === 0) return;
   const places = new Set([...astray.map(({ path }) => path), ...gone.map((root) => `node_modules/${root.name}`)]);
   throw incomplete(hash, `tree \`${name}\` has places that are missing or lead elsewhere`, [...places].slice(0, 5));

@@ -1,0 +1,82 @@
+/**
+ * `csp rollback` and `csp use` without the program around them. What does not succeed at once, a busy lock included, has
+ * changed nothing and is left to the program, which says why.
+ */
+import { resolve } from "node:path";
+import { applyRollback, type Move } from "../ops/rollback.ts";
+import type { SwitchContext } from "../ops/switch.ts";
+import { applyUse } from "../ops/use.ts";
+import { moveLines } from "./move-lines.ts";
+import { dataRoot, findProject } from "./place.ts";
+import { whoIs } from "./who.ts";
+
+interface Words {
+  command: "rollback" | "use";
+  prefix?: string;
+  steps?: number;
+  reason?: string;
+  cwd?: string;
+  dataDir?: string;
+}
+
+/** True where the command line was answered. */
+export async function moveQuickly(argv: readonly string[]): Promise<boolean> {
+  const words = parse(argv);
+  if (words === undefined) return false;
+  const ctx: SwitchContext = {
+    dataRoot: dataRoot(
+      words.dataDir,
+      process.env.CHECKSTACK_DATA_DIR,
+      findProject(resolve(words.cwd ?? process.cwd())),
+    ),
+    who: whoIs(process.env),
+    command: `csp ${words.command}`,
+    lockTimeoutMs: 0,
+    now: Date.now,
+    signal: new AbortController().signal,
+    waiting: () => {},
+  };
+  process.umask(0o022);
+  try {
+    const move = await apply(ctx, words);
+    console.log(moveLines(move, false, (text) => text).join("\n"));
+    return true;
+  } catch {
+    return false;
+  }
+}
+
+function apply(ctx: SwitchContext, { command, prefix, steps, reason }: Words): Promise<Move> {
+  return command === "rollback" ? applyRollback(ctx, { prefix, steps }, reason) : applyUse(ctx, prefix ?? "", reason);
+}
+
+/** The words of a plain command line; undefined for any other. */
+function parse([command, ...rest]: readonly string[]): Words | undefined {
+  if (command !== "rollback" && command !== "use") return undefined;
+  const words: Words = { command };
+  for (let i = 0; i < rest.length; i++) {
+    const word = rest[i] as string;
+    const key = options[word];
+    if (key === undefined) {
+      if (words.prefix !== undefined || !/^[0-9A-Fa-f]+$/.test(word)) return undefined;
+      words.prefix = word;
+      continue;
+    }
+    const value = rest[++i];
+    if (value === undefined || value.startsWith("-")) return undefined;
+    if (key !== "steps") words[key] = value;
+    else if (command === "rollback" && /^[1-9][0-9]{0,5}$/.test(value)) words.steps = Number(value);
+    else return undefined;
+  }
+  const both = words.prefix !== undefined && words.steps !== undefined;
+  return both || (command === "use" && words.prefix === undefined) ? undefined : words;
+}
+
+const options: Readonly<Record<string, "cwd" | "dataDir" | "reason" | "steps">> = {
+  "-C": "cwd",
+  "--cwd": "cwd",
+  "--data-dir": "dataDir",
+  "--reason": "reason",
+  "-n": "steps",
+  "--steps": "steps",
+};
