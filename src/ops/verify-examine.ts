@@ -8,8 +8,9 @@ import type { PackageCheck, PackageCheckResult } from "../tree/check-package.ts"
 import { checkTree } from "../tree/check-tree.ts";
 import { hasTree } from "../tree/current.ts";
 import { createFindings, type Finding } from "../tree/finding.ts";
+import { listInstances } from "../tree/inventory.ts";
 import type { HostPaths } from "../tree/layout.ts";
-import { createPool } from "../tree/pool.ts";
+import { createPool, type Pool } from "../tree/pool.ts";
 import type { Context } from "./context.ts";
 import { checksOf, currentScope, digestScope, readSpare, type Scope, wholeScope } from "./verify-scope.ts";
 
@@ -25,9 +26,23 @@ export interface Examination {
 
 /** With fewer checks than this, workers cost more than they give. */
 const workerThreshold = 12;
+/** Most blobs of one batch, and their bytes together. */
+const batchLength = 16;
+const batchSize = 256 * 1024;
+const assumedSize = 64 * 1024;
 
 /** Looks at the current tree, or at everything. Throws CSP_NOT_INSTALLED where a host has nothing. */
 export async function examine(ctx: Context, paths: HostPaths, deep: boolean): Promise<Examination> {
+  // Workers start while the trees are read.
+  const pool = openPool(ctx, listInstances(paths).length);
+  try {
+    return await examineWith(ctx, paths, deep, pool);
+  } finally {
+    pool.close();
+  }
+}
+
+async function examineWith(ctx: Context, paths: HostPaths, deep: boolean, pool: Pool<"check">): Promise<Examination> {
   const journal = checkJournal(paths);
   const current = followCurrent(paths, journal.switchedTo);
   const tree = current.hash ?? journal.switchedTo.at(-1);
@@ -52,7 +67,7 @@ export async function examine(ctx: Context, paths: HostPaths, deep: boolean): Pr
   const remarks = deep ? scope.remarks : leftovers(paths);
   const checks = checksOf(paths, scope);
   const checked = { trees: scope.trees.size, packages: scope.instances.size, blobs: checks.length, files: 0, bytes: 0 };
-  for (const [digest, result] of await runChecks(ctx, checks)) {
+  for (const [digest, result] of await runChecks(ctx, pool, checks)) {
     found.set(`digest:${digest}`, result.findings);
     checked.files += result.files;
     checked.bytes += result.bytes;
@@ -71,8 +86,14 @@ export async function examineDigests(
   const scope = digestScope(ctx, paths, digests);
   for (const [hash, facts] of scope.trees) if (!known.scope.trees.has(hash)) known.scope.trees.set(hash, facts);
   for (const [id, instance] of scope.instances) known.scope.instances.set(id, instance);
-  for (const [digest, result] of await runChecks(ctx, checksOf(paths, scope))) {
-    known.found.set(`digest:${digest}`, result.findings);
+  const checks = checksOf(paths, scope);
+  const pool = openPool(ctx, checks.length);
+  try {
+    for (const [digest, { findings }] of await runChecks(ctx, pool, checks)) {
+      known.found.set(`digest:${digest}`, findings);
+    }
+  } finally {
+    pool.close();
   }
 }
 
@@ -109,20 +130,39 @@ export function allFindings(examination: Examination): Finding[] {
   return [...examination.found.values()].flat().sort(order);
 }
 
-async function runChecks(ctx: Context, checks: readonly PackageCheck[]): Promise<Map<Digest, PackageCheckResult>> {
+function openPool(ctx: Context, checks: number): Pool<"check"> {
+  return createPool("check", checks < workerThreshold ? 0 : ctx.cores);
+}
+
+async function runChecks(
+  ctx: Context,
+  pool: Pool<"check">,
+  checks: readonly PackageCheck[],
+): Promise<Map<Digest, PackageCheckResult>> {
   const results = new Map<Digest, PackageCheckResult>();
-  const pool = createPool("check", checks.length < workerThreshold ? 0 : ctx.cores);
   let bytes = 0;
-  try {
-    await forEachLimited(checks, ctx.cores * 2, async (check) => {
-      ctx.signal.throwIfAborted();
-      const result = await pool.run(check);
-      results.set(check.digest, result);
+  await forEachLimited(inBatches(checks), ctx.cores * 2, async (batch) => {
+    ctx.signal.throwIfAborted();
+    for (const [i, result] of (await pool.run(batch)).entries()) {
+      results.set((batch[i] as PackageCheck).digest, result);
       bytes += result.bytes;
-      ctx.progress({ phase: "check", done: results.size, total: checks.length, bytes, totalBytes: 0 });
-    });
-  } finally {
-    pool.close();
-  }
+    }
+    ctx.progress({ phase: "check", done: results.size, total: checks.length, bytes, totalBytes: 0 });
+  });
   return results;
+}
+
+/** Small packages together: a message to a worker takes as long as checking one. The largest come first, alone. */
+function inBatches(checks: readonly PackageCheck[]): PackageCheck[][] {
+  const batches: PackageCheck[][] = [];
+  let weight = Number.POSITIVE_INFINITY;
+  for (const check of checks) {
+    weight += check.size ?? assumedSize;
+    if (weight > batchSize || (batches.at(-1)?.length ?? 0) >= batchLength) {
+      batches.push([]);
+      weight = check.size ?? assumedSize;
+    }
+    batches.at(-1)?.push(check);
+  }
+  return batches;
 }

@@ -146,11 +146,17 @@ export function checksOf(paths: HostPaths, scope: Scope): PackageCheck[] {
   const known = [...checks].sort(([, a], [, b]) => (b.plan.size ?? 0) - (a.plan.size ?? 0));
   return [
     ...known.map(([digest, { plan, bins, copies }]): PackageCheck => {
-      const { name, version } = plan;
-      return { ...blobOf(paths, digest), package: { name, version }, bins: [...bins], copies };
+      const { name, version, size } = plan;
+      return { ...blobOf(paths, digest), size, package: { name, version }, bins: [...bins], copies };
     }),
     ...[...scope.strayBlobs].map(
-      (digest): PackageCheck => ({ ...blobOf(paths, digest), package: undefined, bins: [], copies: [] }),
+      (digest): PackageCheck => ({
+        ...blobOf(paths, digest),
+        size: undefined,
+        package: undefined,
+        bins: [],
+        copies: [],
+      }),
     ),
   ];
 }

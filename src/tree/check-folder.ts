@@ -1,6 +1,5 @@
 /** One folder: what should be in it against what is. */
 import { readlinkSync } from "node:fs";
-import { posix } from "node:path";
 import { type EntryType, isBlind, type Walk, walkFolder } from "./check-walk.ts";
 import type { Findings, Thing } from "./finding.ts";
 
@@ -97,7 +96,7 @@ function judgeExtras({ thing, path: top, walk, skip }: OpenFolder, expected: Exp
   if (unknownBelow === "") return;
   const parents = new Set<string>();
   for (const path of [...entries.keys(), ...skip]) {
-    for (let up = posix.dirname(path); up !== "." && !parents.has(up); up = posix.dirname(up)) parents.add(up);
+    for (let up = above(path); up !== "" && !parents.has(up); up = above(up)) parents.add(up);
   }
   let told: string | undefined;
   for (const [path, type] of walk.entries) {
@@ -108,4 +107,9 @@ function judgeExtras({ thing, path: top, walk, skip }: OpenFolder, expected: Exp
     if (parents.has(path)) findings.add("corrupt", thing, `${top}/${path}`, "type", `is ${words[type]}, not a folder`);
     else findings.add("corrupt", thing, `${top}/${path}`, "extra", "does not belong there");
   }
+}
+
+/** The folder that holds a path; "" for the top. */
+function above(path: string): string {
+  return path.slice(0, Math.max(0, path.lastIndexOf("/")));
 }

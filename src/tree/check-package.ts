@@ -14,6 +14,8 @@ export interface PackageCheck {
   /** `<data dir>/script-packages`, which paths are shown relative to. */
   root: string;
   digest: Digest;
+  /** Bytes of the blob, where the lockfile knows. */
+  size: number | undefined;
   /** Absolute path of the blob. */
   blob: string;
   /** Undefined for a blob of which only the digest is known. */
@@ -33,16 +35,25 @@ export interface PackageCheckResult {
 
 /** No package is larger. */
 const largestBlob = 2 * 1024 ** 3;
+/** Most bytes of a file read in one call. */
+const bufferSize = 64 * 1024;
 
-/** Runs one check; only defects of csp are thrown. */
-export async function checkPackage(job: PackageCheck): Promise<PackageCheckResult> {
+/** Runs checks one after the other, with a result for each; only defects of csp are thrown. */
+export async function checkPackages(jobs: readonly PackageCheck[]): Promise<PackageCheckResult[]> {
+  const results: PackageCheckResult[] = [];
+  const buffer = Buffer.allocUnsafeSlow(bufferSize);
+  for (const job of jobs) results.push(await checkPackage(job, buffer));
+  return results;
+}
+
+async function checkPackage(job: PackageCheck, buffer: Buffer): Promise<PackageCheckResult> {
   const findings = createFindings(job.root);
   const copies = job.copies.flatMap((target) => openCopy(target, findings) ?? []);
   const blob = readBlob(job, findings);
   let archive: Archive | undefined;
   if (blob !== undefined && job.package !== undefined && copies.length > 0) {
     try {
-      archive = await compareArchive(blob, job.package, copies);
+      archive = await compareArchive(blob, job.package, copies, buffer);
     } catch (error) {
       if (!isCspError(error, "CSP_TARBALL_INVALID")) throw error;
       const message = `is an archive that this csp refuses: ${error.message}`;
@@ -93,7 +104,7 @@ function readBlob(job: PackageCheck, findings: Findings): Uint8Array | undefined
 
 /** A file that shrinks meanwhile gives fewer bytes, which then have another digest. */
 function readWhole(fd: number, size: number): Uint8Array {
-  const bytes = new Uint8Array(size);
+  const bytes = Buffer.allocUnsafeSlow(size);
   let at = 0;
   for (let got = 1; at < size && got > 0; at += got) got = readSync(fd, bytes, at, size - at, null);
   return at === size ? bytes : bytes.subarray(0, at);

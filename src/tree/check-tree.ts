@@ -54,11 +54,9 @@ export function checkTree(paths: HostPaths, hash: LockfileHash, host: Platform, 
   const platform = said === undefined ? host : (platforms.get(platformName(said.platform)) ?? host);
   // Sizes and the like are not in the hash; the description tells the very text.
   const isVery = (text: string): boolean => said === undefined || said.lockfileSha256 === stampHash(text);
-  const candidates = [...(copy.text === undefined ? [] : [copy.text]), ...spares].flatMap((text) => {
-    const plan = planOf(text, hash, platform);
-    return plan === undefined ? [] : [{ text, plan }];
-  });
-  const chosen = candidates.find(({ text }) => isVery(text)) ?? candidates[0];
+  const chosen = choose([...(copy.text === undefined ? [] : [copy.text]), ...spares], isVery, (text) =>
+    planOf(text, hash, platform),
+  );
   const facts = {
     hash,
     plan: chosen?.plan,
@@ -80,6 +78,22 @@ export function checkTree(paths: HostPaths, hash: LockfileHash, host: Platform, 
     findings.add("corrupt", thing, noted.path, "description", "does not describe this tree");
   }
   return { ...facts, findings: findings.list };
+}
+
+/** The very lockfile if it is among the texts, else the first of this hash. */
+function choose(
+  texts: readonly string[],
+  isVery: (text: string) => boolean,
+  plan: (text: string) => TreePlan | undefined,
+): { text: string; plan: TreePlan } | undefined {
+  const planned = (all: readonly string[]): { text: string; plan: TreePlan } | undefined => {
+    for (const text of all) {
+      const made = plan(text);
+      if (made !== undefined) return { text, plan: made };
+    }
+    return undefined;
+  };
+  return planned(texts.filter(isVery)) ?? planned(texts.filter((text) => !isVery(text)));
 }
 
 /** The folder without its packages. Where the plan is unknown, what lies beside the known links is let be. */

@@ -21,7 +21,10 @@ export function walkFolder(folder: string, skip: ReadonlySet<string>): Walk | "m
   const visit = (path: string): void => {
     const at = path === "" ? folder : `${folder}/${path}`;
     try {
-      const { mode } = lstatSync(at);
+      const stat = lstatSync(at);
+      // Reading the names would follow a link.
+      if (!stat.isDirectory()) throw Object.assign(new Error("no folder"), { code: "ENOTDIR" });
+      const { mode } = stat;
       // Bits that a folder inherits, such as the one for the group, are left to the administrator.
       if ((mode & 0o577) !== 0o555) walk.modes.push({ path, mode: mode & 0o777 });
       for (const entry of readdirSync(at, { withFileTypes: true })) {
@@ -35,11 +38,12 @@ export function walkFolder(folder: string, skip: ReadonlySet<string>): Walk | "m
       walk.blind.push({ path, error });
     }
   };
-  const top = lookAt(folder);
-  if (top === undefined) return "missing";
-  if (top !== "folder") return "no folder";
   visit("");
-  return walk;
+  // Only now, as it is the rare case: nothing there, or something else.
+  const failed = walk.blind.some(({ path }) => path === "");
+  const top = failed ? lookAt(folder) : "folder";
+  if (top === undefined) return "missing";
+  return top === "folder" ? walk : "no folder";
 }
 
 /** What stands at a path; undefined for nothing. Throws what the system refuses. */

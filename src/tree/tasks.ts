@@ -1,9 +1,9 @@
 /** What a worker can do. Arguments and results are plain data, so that a task runs the same in a worker and in place. */
-import { checkPackage } from "./check-package.ts";
+import { checkPackages } from "./check-package.ts";
 import { buildInstances } from "./instance.ts";
 
 /** By name: one job, and bytes that are handed over with it. */
-export const tasks = { build: buildInstances, check: checkPackage } as const;
+export const tasks = { build: buildInstances, check: checkPackages } as const;
 
 type Tasks = typeof tasks;
 

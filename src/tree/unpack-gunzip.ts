@@ -30,7 +30,7 @@ export async function gunzip(bytes: Uint8Array, limits: GunzipLimits, push: (chu
 }
 
 /** The size of the last member, as its trailer has it: a hint, since anybody can write anything there. */
-function announcedSize(bytes: Uint8Array): number {
+export function announcedSize(bytes: Uint8Array): number {
   return bytes.length < 18 ? 0 : new DataView(bytes.buffer, bytes.byteOffset + bytes.length - 4, 4).getUint32(0, true);
 }
 
