@@ -10,7 +10,7 @@ export function addCommonOptions(command: Command, mutates: boolean): void {
     .option("--data-dir <dir>", "where this host keeps trees and blobs (env CHECKSTACK_DATA_DIR)")
     .option("--json", "one JSON document on stdout")
     .option("-q, --quiet", "no progress, no warnings")
-    .option("-v, --verbose", "more detail; twice for more", (_: string, before: number) => before + 1, 0)
+    .option("-v, --verbose", "more detail; twice for more", (_: string, before?: number) => (before ?? 0) + 1)
     .option("--color", "colour, also where the output is no terminal")
     .option("--no-color", "no colour (env NO_COLOR)")
     .option("--reporter <kind>", "default, append-only, ndjson or silent")

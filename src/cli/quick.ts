@@ -1,11 +1,11 @@
 /**
  * What must be quick is answered before the program is loaded. The commonest answer of all is `csp install` with nothing to
  * do: in CI and in units that run every minute this is nearly every run. And `rollback` and `use` are for moments when
- * every second counts. Whatever is not simple is left to the program.
+ * every second counts, as is going back to a lockfile whose tree is known. Whatever is not simple is left to the program.
  */
 import { resolve } from "node:path";
 import { detectPlatform } from "../fs/host-platform.ts";
-import { isUpToDate } from "../ops/up-to-date.ts";
+import { findKnownTree } from "../ops/up-to-date.ts";
 import { dataRoot, findProject, projectIn } from "./place.ts";
 import { version } from "./version.ts";
 
@@ -15,15 +15,18 @@ export async function answerQuickly(argv: readonly string[]): Promise<boolean> {
   const place = parse(argv);
   if (place === undefined) return false;
   const directory = findProject(resolve(place.cwd ?? process.cwd()));
-  const current = isUpToDate({
+  const surroundings = {
     project: projectIn(directory),
     dataRoot: dataRoot(place.dataDir, process.env.CHECKSTACK_DATA_DIR, directory),
     platform: detectPlatform(),
     version,
-  });
-  if (current === undefined) return false;
-  console.log(`nothing to do: ${current.hash.slice(0, 12)} is current`);
-  return true;
+  };
+  const known = findKnownTree(surroundings);
+  if (known === undefined) return false;
+  const hash = known.description.hash.slice(0, 12);
+  const done = known.isCurrent || (await (await import("./quick-return.ts")).returnQuickly(surroundings, known));
+  if (done) console.log(known.isCurrent ? `nothing to do: ${hash} is current` : `current is now ${hash}`);
+  return done;
 }
 
 /** The folders that an `install` names; undefined for any other command line. */

@@ -1,9 +1,12 @@
 /** How changes of the allowlist, the lockfile and the host are told to people. */
 import type { PackageChange } from "../core/lockfile-diff.ts";
 import { formatSize } from "../core/quantity.ts";
+import type { RootChange } from "../core/root-changes.ts";
 import { short } from "../ops/current-tree.ts";
 import type { HostPlan } from "../ops/host-plan.ts";
 import type { InstallOutcome, InstallPlan } from "../ops/install.ts";
+import type { KnownTree } from "../ops/up-to-date.ts";
+import type { Report, Session } from "./command.ts";
 import type { Paint } from "./paint.ts";
 
 /** `+ name 1.0.0`, `- name 1.0.0`, `~ name 1.0.0 -> 2.0.0`; long lists of indirect packages are counted. */
@@ -79,8 +82,45 @@ export function installData(plan: InstallPlan, outcome: InstallOutcome | undefin
     built: outcome?.instances ?? host.blobs.reduce((sum, blob) => sum + blob.instances.length, 0),
     fetched: outcome?.fetched ?? host.fetches,
     fetchedBytes: outcome?.fetchedBytes ?? host.fetchBytes,
-    roots: host.changes.map(({ kind, name, from, to }) => ({ kind, name, from: from ?? null, to: to ?? null })),
+    roots: rootsData(host.changes),
     skipped: host.tree.skipped.map(({ name, version }) => ({ name, version })),
     installScripts: host.tree.installScripts,
   };
+}
+
+/** The report of an installation that found everything done before. */
+export function knownReport(
+  session: Session,
+  known: KnownTree & { changes?: readonly RootChange[] },
+  startedMs: number,
+): Report {
+  const { description, from, isCurrent, changes = [] } = known;
+  const hash = session.paint.bold(short(description.hash));
+  const packages = counted(description.instances.length, "package");
+  const took = session.paint.dim(formatTook(performance.now() - startedMs));
+  return {
+    lines: [
+      isCurrent
+        ? `nothing to do: ${hash} is current, ${packages} ${took}`
+        : `current is now ${hash}: ${packages}, all already here ${took}`,
+    ],
+    data: {
+      lockfile: { path: session.context().project.lockfile, changed: false, changes: [] },
+      from: from ?? null,
+      to: description.hash,
+      switched: from !== description.hash,
+      packages: description.instances.length,
+      bytes: description.blobBytes,
+      built: 0,
+      fetched: 0,
+      fetchedBytes: 0,
+      roots: rootsData(changes),
+      skipped: description.skipped.map(({ name, version }) => ({ name, version })),
+      installScripts: null,
+    },
+  };
+}
+
+function rootsData(changes: readonly RootChange[]): object[] {
+  return changes.map(({ kind, name, from, to }) => ({ kind, name, from: from ?? null, to: to ?? null }));
 }

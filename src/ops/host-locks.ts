@@ -6,14 +6,14 @@ import { acquireLock } from "../fs/lock.ts";
 import { probeLocks } from "../fs/lock-probe.ts";
 import { removeStaleScratch } from "../fs/scratch.ts";
 import { type HostPaths, hostPaths } from "../tree/layout.ts";
-import type { Context } from "./context.ts";
+import type { SwitchContext } from "./switch.ts";
 
 /**
  * Runs `body` with the install lock (one installer at a time) and a share of the gc lock (no collector meanwhile).
  * Creates the data directory; leftovers of dead installers are removed first. Throws CSP_LOCK_TIMEOUT, CSP_READ_ONLY or
  * CSP_LOCKS_UNSUPPORTED.
  */
-export async function underInstallLock<T>(ctx: Context, body: () => Promise<T>): Promise<T> {
+export async function underInstallLock<T>(ctx: SwitchContext, body: () => Promise<T>): Promise<T> {
   const paths = openDataRoot(ctx);
   const request = { purpose: ctx.command, now: ctx.now, wait: { timeoutMs: ctx.lockTimeoutMs }, signal: ctx.signal };
   const install = await acquireLock(paths.installLock, { ...request, mode: "exclusive", onWait: ctx.waiting });
@@ -31,7 +31,7 @@ export async function underInstallLock<T>(ctx: Context, body: () => Promise<T>):
 }
 
 /** Creates what is missing of a data directory, durably, and checks once that its file system has working locks. */
-function openDataRoot(ctx: Context): HostPaths {
+function openDataRoot(ctx: SwitchContext): HostPaths {
   const paths = hostPaths(ctx.dataRoot);
   const folders = [paths.locks, paths.cache, paths.packages, paths.trees, paths.leases, paths.tmp];
   const made = folders.flatMap((folder) => mkdirSync(folder, { recursive: true, mode: 0o755 }) ?? []);

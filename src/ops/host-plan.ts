@@ -1,5 +1,5 @@
 /** What a host lacks for a lockfile, and what bringing it there will cost. Reads only. */
-import { existsSync, readdirSync, readlinkSync } from "node:fs";
+import { existsSync, readdirSync } from "node:fs";
 import { join } from "node:path";
 import type { Allowlist } from "../core/allowlist.ts";
 import { CspError } from "../core/errors.ts";
@@ -10,8 +10,9 @@ import type { Lockfile } from "../core/lockfile.ts";
 import type { LockfileHash } from "../core/lockfile-hash.ts";
 import { platformName } from "../core/platform.ts";
 import { formatSize } from "../core/quantity.ts";
+import { diffRoots, type RootChange } from "../core/root-changes.ts";
 import { type InstancePlan, planTree, type TreePlan } from "../core/tree-plan.ts";
-import { hasTree, readCurrent } from "../tree/current.ts";
+import { hasTree, hasWholeTree, readCurrent } from "../tree/current.ts";
 import { missingInstances, readTree, type TreeDescription } from "../tree/description.ts";
 import { readInstance } from "../tree/instance.ts";
 import { blobPath, type HostPaths, hostPaths, treePath } from "../tree/layout.ts";
@@ -29,13 +30,6 @@ export interface BlobPlan {
   /** A complete instance with the same bytes, to link from. */
   donor: string | undefined;
   instances: InstancePlan[];
-}
-
-export interface RootChange {
-  kind: "added" | "removed" | "changed";
-  name: string;
-  from: string | undefined;
-  to: string | undefined;
 }
 
 export interface HostPlan {
@@ -82,7 +76,7 @@ export function planHost(ctx: Context, allowlist: Allowlist, lockfile: Lockfile,
     unknownSizes: fetched.filter((blob) => blob.size === undefined).length,
     totalBytes: totalBytes(tree),
     sizeCap: allowlist.sizeCap.block,
-    changes: diffRoots(from === undefined ? undefined : readTree(paths, from), tree),
+    changes: diffRoots(from === undefined ? undefined : readTree(paths, from)?.roots, tree.roots),
   };
   checkSize(ctx, allowlist, plan);
   if (ctx.offline && fetched.length > 0) throw offlineError(fetched);
@@ -134,41 +128,19 @@ function digestOf(instance: string): Digest | undefined {
   return readInstance(instance)?.digest;
 }
 
-/** A tree that is there, was built for this platform, and whose links still lead where they should. */
+/** A tree that is there, was built for this platform, and still is what it was. */
 function isWhole(paths: HostPaths, tree: TreePlan, present: TreeDescription): boolean {
-  if (platformName(present.platform) !== platformName(tree.platform)) return false;
   const folder = treePath(paths, tree.hash);
   return (
-    present.links.every(({ path, target }) => linkTarget(join(folder, path)) === target) &&
+    platformName(present.platform) === platformName(tree.platform) &&
+    hasWholeTree(paths, present) &&
     tree.copies.every(({ path }) => existsSync(join(folder, path)))
   );
-}
-
-function linkTarget(path: string): string | undefined {
-  try {
-    return readlinkSync(path);
-  } catch {
-    return undefined;
-  }
 }
 
 function totalBytes(tree: TreePlan): number {
   const sizes = new Map(tree.instances.map(({ digest, size }) => [digest, size ?? 0]));
   return [...sizes.values()].reduce((sum, size) => sum + size, 0);
-}
-
-/** What scripts can import now and could not before, or the other way round. */
-function diffRoots(before: TreeDescription | undefined, tree: TreePlan): RootChange[] {
-  const name = (root: { name: string; package: string; version: string }): string =>
-    root.name === root.package ? root.version : `${root.package}@${root.version}`;
-  const old = new Map(before?.roots.map((root) => [root.name, name(root)]));
-  const now = new Map(tree.roots.map((root) => [root.name, name(root)]));
-  return [...new Set([...old.keys(), ...now.keys()])].sort(byteOrder).flatMap((key): RootChange[] => {
-    const from = old.get(key);
-    const to = now.get(key);
-    if (from === to) return [];
-    return [{ kind: from === undefined ? "added" : to === undefined ? "removed" : "changed", name: key, from, to }];
-  });
 }
 
 function checkSize(ctx: Context, allowlist: Allowlist, plan: HostPlan): void {

@@ -1,7 +1,7 @@
 /** Bringing this host to the project's lockfile. */
 import { CspError } from "../core/errors.ts";
 import { requireMatch, requireOwnRegistry, requireStrong } from "../core/lockfile-match.ts";
-import { hasTree } from "../tree/current.ts";
+import { readTree } from "../tree/description.ts";
 import { hostPaths } from "../tree/layout.ts";
 import { writeStamp } from "../tree/stamp.ts";
 import type { Context } from "./context.ts";
@@ -19,7 +19,7 @@ import {
 } from "./project.ts";
 import { openRegistry, type Registry } from "./registry.ts";
 import { readText } from "./text.ts";
-import { stampOf } from "./up-to-date.ts";
+import { stampKey } from "./up-to-date.ts";
 
 export interface InstallOptions {
   /** Refuse to write a lockfile. */
@@ -68,17 +68,17 @@ function requireFrozen(ctx: Context, project: ReadAllowlist, locked: ReadLockfil
 export async function planInstall(ctx: Context, project: ReadProject): Promise<InstallPlan> {
   const lock = await planLock(ctx, project.allowlist, project.locked);
   const host = planHost(ctx, project.allowlist, lock.lockfile, lock.text);
-  if (host.switches) warnOfHold(ctx, host);
+  if (host.switches) warnOfHold(ctx, host.tree.hash);
   return { project, lock, host };
 }
 
 /** Whoever installs insists, so a hold does not stop it; but it is said. */
-function warnOfHold(ctx: Context, { tree }: HostPlan): void {
-  const hold = holdOn(ctx, tree.hash);
+export function warnOfHold(ctx: Context, hash: string): void {
+  const hold = holdOn(ctx, hash);
   if (hold === undefined) return;
   ctx.warn({
     code: "CSP_WARN_HELD",
-    message: `tree \`${tree.hash.slice(0, 12)}\` is ${describeHold(hold)}; installing it ends that hold`,
+    message: `tree \`${hash.slice(0, 12)}\` is ${describeHold(hold)}; installing it ends that hold`,
     hint: "run `csp rollback` to go back again",
   });
 }
@@ -105,10 +105,16 @@ export async function applyInstall(
       message: `${remark.length === 1 ? "a package has an install script" : `${remark.length} packages have install scripts`}, which csp never runs: ${remark.join(", ")}`,
     });
   }
-  const paths = hostPaths(ctx.dataRoot);
-  if (hasTree(paths, outcome.hash)) {
-    const allowlist = readText(ctx.project.allowlist);
-    writeStamp(paths, stampOf(ctx, allowlist, readText(ctx.project.lockfile), outcome.hash));
-  }
+  remember(ctx, outcome.hash);
   return { ...outcome, plan };
+}
+
+/** Keeps what the project's files led to, for the next time. */
+function remember(ctx: Context, hash: string): void {
+  const paths = hostPaths(ctx.dataRoot);
+  const description = readTree(paths, hash);
+  const allowlist = readText(ctx.project.allowlist);
+  const lockfile = readText(ctx.project.lockfile);
+  if (description === undefined || allowlist === undefined || lockfile === undefined) return;
+  writeStamp(paths, stampKey(ctx, allowlist, lockfile), description);
 }

@@ -15,7 +15,7 @@ import { short } from "./current-tree.ts";
 import { describeHold } from "./hold.ts";
 import { type HostFacts, readHostFacts } from "./host-facts.ts";
 import { readAllowlist, readLockfile } from "./project.ts";
-import { isUpToDate } from "./up-to-date.ts";
+import { findKnownTree } from "./up-to-date.ts";
 
 /** The three answers of a host. */
 export type HostState = "none" | "ready" | "not-ready";
@@ -95,15 +95,10 @@ interface Wish {
 
 /** What the project's files want; a project without files wants nothing, a host can live without one. */
 function readWish(ctx: Context): Wish {
-  const quick = isUpToDate(ctx);
-  if (quick !== undefined) {
-    const tree = readTree(hostPaths(ctx.dataRoot), quick.hash);
-    return {
-      allowlist: true,
-      lockfile: true,
-      desired: { hash: quick.hash, packages: tree?.instances.length ?? 0 },
-      problems: [],
-    };
+  const known = findKnownTree(ctx);
+  if (known !== undefined) {
+    const { hash, instances } = known.description;
+    return { allowlist: true, lockfile: true, desired: { hash, packages: instances.length }, problems: [] };
   }
   let allowlist: ReturnType<typeof readAllowlist> | undefined;
   try {

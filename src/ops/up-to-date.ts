@@ -1,41 +1,44 @@
-/** Whether there is anything to do, answered without parsing a file of the project. Imports next to nothing. */
+/** What the project's files led to before, answered without parsing them. Imports next to nothing. */
+
+import type { LockfileHash } from "../core/lockfile-hash.ts";
 import { platformName } from "../core/platform.ts";
-import { readCurrent } from "../tree/current.ts";
-import { missingInstances, readTree } from "../tree/description.ts";
+import { hasWholeTree, readCurrent } from "../tree/current.ts";
+import { missingInstances, type TreeDescription } from "../tree/description.ts";
 import { hostPaths } from "../tree/layout.ts";
-import { readStamp, type Stamp, stampHash } from "../tree/stamp.ts";
+import { readStamp, stampHash } from "../tree/stamp.ts";
 import type { Context } from "./context.ts";
 import { readText } from "./text.ts";
 
-type Surroundings = Pick<Context, "project" | "dataRoot" | "platform" | "version">;
+export type Surroundings = Pick<Context, "project" | "dataRoot" | "platform" | "version">;
 
-/**
- * The quick answer to "is there anything to do": the hash of the current tree where the project's files are the very
- * bytes that led to it and all of it is still there; undefined where that takes a closer look.
- */
-export function isUpToDate(ctx: Surroundings): { hash: string; roots: number } | undefined {
-  const paths = hostPaths(ctx.dataRoot);
-  const stamp = readStamp(paths);
-  if (stamp === undefined || readCurrent(paths) !== stamp.tree) return undefined;
-  const found = stampOf(ctx, readText(ctx.project.allowlist), readText(ctx.project.lockfile), stamp.tree);
-  if (found.allowlist !== stamp.allowlist || found.lockfile !== stamp.lockfile || found.settings !== stamp.settings)
-    return undefined;
-  const tree = readTree(paths, stamp.tree);
-  if (tree === undefined || missingInstances(paths, tree.instances).length > 0) return undefined;
-  return { hash: stamp.tree, roots: tree.roots.length };
+/** A tree that needs no closer look: its packages are all here. */
+export interface KnownTree {
+  description: TreeDescription;
+  lockfileText: string;
+  /** The tree that is current now. */
+  from: LockfileHash | undefined;
+  /** True where it is current and whole: nothing is to be done. */
+  isCurrent: boolean;
 }
 
-/** The stamp of these bytes on this host. */
-export function stampOf(
-  ctx: Surroundings,
-  allowlist: string | undefined,
-  lockfile: string | undefined,
-  tree: string,
-): Stamp {
-  return {
-    allowlist: stampHash(allowlist ?? ""),
-    lockfile: stampHash(lockfile ?? ""),
-    settings: stampHash([ctx.version, platformName(ctx.platform), ctx.project.directory].join("\n")),
-    tree,
-  };
+/**
+ * The tree that these very bytes of the project's files led to before; undefined where that is not known, or where one
+ * of its packages is gone.
+ */
+export function findKnownTree(ctx: Surroundings): KnownTree | undefined {
+  const paths = hostPaths(ctx.dataRoot);
+  const lockfileText = readText(ctx.project.lockfile);
+  const allowlistText = readText(ctx.project.allowlist);
+  if (lockfileText === undefined || allowlistText === undefined) return undefined;
+  const description = readStamp(paths, stampKey(ctx, allowlistText, lockfileText));
+  if (description === undefined || missingInstances(paths, description.instances).length > 0) return undefined;
+  const from = readCurrent(paths);
+  const isCurrent = from === description.hash && hasWholeTree(paths, description);
+  return { description, lockfileText, from, isCurrent };
+}
+
+/** Everything that decides which tree a project means on this host. */
+export function stampKey(ctx: Surroundings, allowlistText: string, lockfileText: string): string {
+  const settings = [ctx.version, platformName(ctx.platform), ctx.project.directory];
+  return stampHash([...settings, stampHash(allowlistText), stampHash(lockfileText)].join("\n"));
 }

@@ -12,7 +12,7 @@ export interface HostPaths {
   trees: string;
   current: string;
   journal: string;
-  stamp: string;
+  stamps: string;
   installLock: string;
   gcLock: string;
   switchLock: string;
@@ -35,7 +35,7 @@ export function hostPaths(root: string): HostPaths {
     trees: join(root, "trees"),
     current: join(root, "current"),
     journal: join(root, "journal.jsonl"),
-    stamp: join(root, "stamp.json"),
+    stamps: join(root, "stamps"),
     locks: join(root, "locks"),
     installLock: join(root, "locks", "install"),
     gcLock: join(root, "locks", "gc"),

@@ -1,38 +1,47 @@
 /**
- * The stamp: which bytes of the project's files led to the tree that is current. It only ever saves work: whoever finds
- * it missing, torn or different looks at everything.
+ * Stamps: which tree the bytes of a project's files led to, and what that tree looks like, so that the same files need not
+ * be read, resolved and hashed again. They only ever save work: whoever finds none, or a torn one, looks at everything.
  */
-import { readFileSync, renameSync, writeFileSync } from "node:fs";
+import { mkdirSync, readdirSync, readFileSync, renameSync, statSync, unlinkSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
+import { descriptionFormat, type TreeDescription } from "./description.ts";
 import type { HostPaths } from "./layout.ts";
 
-export interface Stamp {
-  /** sha256 of the allowlist's bytes, of the lockfile's bytes, and of everything else that counts. */
-  allowlist: string;
-  lockfile: string;
-  settings: string;
-  tree: string;
-}
+/** How many stamps a host keeps; the oldest go first. */
+const mostStamps = 16;
 
 /** sha256 in hexadecimal. */
 export function stampHash(bytes: Uint8Array | string): string {
   return new Bun.CryptoHasher("sha256").update(bytes).digest("hex");
 }
 
-export function readStamp(paths: HostPaths): Stamp | undefined {
+/** The description of the tree that a key led to, if that is known; `key` is what `stampHash` gives. */
+export function readStamp(paths: HostPaths, key: string): TreeDescription | undefined {
   try {
-    return JSON.parse(readFileSync(paths.stamp, "utf8")) as Stamp;
+    const description = JSON.parse(readFileSync(join(paths.stamps, key), "utf8")) as TreeDescription;
+    return description.format === descriptionFormat ? description : undefined;
   } catch {
     return undefined;
   }
 }
 
 /** Not synced: a stamp that a power cut spoils is no stamp. A host that cannot keep one works without. */
-export function writeStamp(paths: HostPaths, stamp: Stamp): void {
+export function writeStamp(paths: HostPaths, key: string, description: TreeDescription): void {
   try {
-    const temporary = `${paths.stamp}.${process.pid}`;
-    writeFileSync(temporary, `${JSON.stringify(stamp)}\n`);
-    renameSync(temporary, paths.stamp);
+    mkdirSync(paths.stamps, { recursive: true, mode: 0o755 });
+    const temporary = join(paths.stamps, `.${process.pid}`);
+    writeFileSync(temporary, JSON.stringify(description));
+    renameSync(temporary, join(paths.stamps, key));
+    forgetOldest(paths);
   } catch {
     // the next command looks at everything
   }
+}
+
+function forgetOldest(paths: HostPaths): void {
+  const names = readdirSync(paths.stamps);
+  if (names.length <= mostStamps) return;
+  const aged = names.map((name) => ({ name, at: statSync(join(paths.stamps, name)).mtimeMs }));
+  aged.sort((a, b) => b.at - a.at);
+  for (const { name } of aged.slice(mostStamps)) unlinkSync(join(paths.stamps, name));
 }

@@ -27,11 +27,18 @@ export function stageTree(
     linkFiles(join(packageFolder(id), "node_modules", name), to);
   }
   const description = describeTree(plan, lockfileText, packageFolder);
+  stageDescribed(description, lockfileText, staged);
+  return description;
+}
+
+/** Builds all of a tree but files of its own, which only hoisted trees have. */
+export function stageDescribed(description: TreeDescription, lockfileText: string, staged: string): void {
+  const modules = join(staged, "node_modules");
+  mkdirSync(modules, { recursive: true, mode: 0o755 });
   const made = new Set([modules]);
   for (const { path, target } of description.links) addLink(join(staged, path), target, made);
   writeNew(join(staged, "script-packages.lock"), lockfileText);
   writeNew(join(staged, "tree.json"), descriptionText(description));
-  return description;
 }
 
 /** What `tree.json` says of a tree; `packageFolder` is asked for packages whose binaries are a whole folder. */

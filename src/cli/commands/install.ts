@@ -1,9 +1,9 @@
-import { short } from "../../ops/current-tree.ts";
 import { underInstallLock } from "../../ops/host-locks.ts";
-import { applyInstall, planInstall, readProject } from "../../ops/install.ts";
-import { isUpToDate } from "../../ops/up-to-date.ts";
+import { applyInstall, planInstall, readProject, warnOfHold } from "../../ops/install.ts";
+import { returnToKnownTree } from "../../ops/return.ts";
+import { findKnownTree } from "../../ops/up-to-date.ts";
 import type { CommandModule, CommonOptions } from "../command.ts";
-import { changeLines, formatTook, installData, installLines, installPlanLines } from "../summary.ts";
+import { changeLines, installData, installLines, installPlanLines, knownReport } from "../summary.ts";
 
 interface InstallFlags extends CommonOptions {
   frozenLockfile?: boolean;
@@ -21,16 +21,8 @@ export const install: CommandModule<InstallFlags> = {
     const ctx = session.context();
     const { paint } = session;
     const frozen = options.frozenLockfile ?? (session.inCi || session.invokedAs === "ci");
-    const current = isUpToDate(ctx);
-    if (current !== undefined) {
-      const lines = [
-        `nothing to do: ${paint.bold(short(current.hash))} is current ${paint.dim(formatTook(performance.now() - started))}`,
-      ];
-      return {
-        lines,
-        data: { from: current.hash, to: current.hash, switched: false, built: 0, fetched: 0, fetchedBytes: 0 },
-      };
-    }
+    const known = findKnownTree(ctx);
+    if (known?.isCurrent) return knownReport(session, known, started);
     if (options.dryRun) {
       const plan = await planInstall(ctx, readProject(ctx, { frozen }));
       return {
@@ -41,6 +33,11 @@ export const install: CommandModule<InstallFlags> = {
     // A refusal must not even create the data directory.
     const before = readProject(ctx, { frozen });
     return underInstallLock(ctx, async () => {
+      if (known !== undefined) {
+        warnOfHold(ctx, known.description.hash);
+        const done = await returnToKnownTree(ctx, options.reason);
+        if (done !== undefined) return knownReport(session, done, started);
+      }
       const plan = await planInstall(ctx, readProject(ctx, { frozen }, before));
       const outcome = await applyInstall(ctx, plan, { reason: options.reason });
       const lines = [
