@@ -86,6 +86,8 @@ export async function examineDigests(
   const scope = digestScope(ctx, paths, digests);
   for (const [hash, facts] of scope.trees) if (!known.scope.trees.has(hash)) known.scope.trees.set(hash, facts);
   for (const [id, instance] of scope.instances) known.scope.instances.set(id, instance);
+  // What is not here any more has nothing wrong with it.
+  for (const digest of digests) known.found.delete(`digest:${digest}`);
   const checks = checksOf(paths, scope);
   const pool = openPool(ctx, checks.length);
   try {

@@ -116,6 +116,8 @@ export async function applyRepair(
       else done(step, aside.get(id) ?? built.restored.get(id));
     }
     for (const { thing } of asideSteps) {
+      const digest = examination.scope.instances.get(thing.id)?.plan.digest;
+      if (digest !== undefined) affected.add(digest);
       examination.scope.instances.delete(thing.id);
       examination.found.delete(`unknown:${thing.id}`);
     }

@@ -49,7 +49,8 @@ export function wholeScope(ctx: Context, paths: HostPaths, current: LockfileHash
  */
 export function digestScope(ctx: Context, paths: HostPaths, digests: ReadonlySet<Digest>): Scope {
   const inventory = takeInventory(paths);
-  const whole = scopeOf(ctx, paths, inventory.trees, (digest) => digests.has(digest), { ...inventory, blobs: [] });
+  const blobs = inventory.blobs.filter((digest) => digests.has(digest));
+  const whole = scopeOf(ctx, paths, inventory.trees, (digest) => digests.has(digest), { ...inventory, blobs });
   const instances = new Map([...whole.instances].filter(([, { plan }]) => digests.has(plan.digest)));
   return { ...whole, instances, unknown: new Map(), remarks: [] };
 }
