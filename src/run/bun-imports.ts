@@ -46,7 +46,8 @@ export function hookImports(parts: ImportHookParts): void {
     if (packageOf(specifier) === undefined) {
       const file = fileBehind(specifier, importer);
       if (file !== undefined) sources.prepareImport(file);
-      return specifier;
+      // A binary without an ending runs from a copy, which has none of the package's files beside it.
+      return importer === code?.standsFor ? (file ?? absolute(specifier, importer, file)) : specifier;
     }
     const file = resolveSync(specifier, directoryOf(importer));
     if (file.startsWith("/") && !isPackageFile(places, file)) throw undeclaredImport(specifier, importer, "import");

@@ -63,7 +63,7 @@ export function userSources({ places, isBuiltin, guard, code }: SourceParts): Us
   function rewritten(file: string, text = readText(file)): RewrittenSource | undefined {
     if (text === undefined) return undefined;
     if (file !== code?.path) return rewriteImports(text, file, isBuiltin);
-    const source = rewriteImports(text, file, isBuiltin) ?? unchangedSource(text, file);
+    const source = rewriteImports(text, file, isBuiltin, code.standsFor) ?? unchangedSource(text, file, code.standsFor);
     return source.format === "module" ? { ...source, text: metaOf(code) + source.text } : source;
   }
 

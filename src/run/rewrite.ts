@@ -40,12 +40,14 @@ const mark = "csp-mark:";
 
 /**
  * The text with its imports sent through the `csp:` scheme, or undefined where there is nothing to change. Static imports
- * that `leave` accepts stay; every import() changes, as nobody knows what it will ask for.
+ * that `leave` accepts stay; every import() changes, as nobody knows what it will ask for. `place` is what a CommonJS
+ * module is told to be its file.
  */
 export function rewriteImports(
   source: string,
   file: string,
   leave: (specifier: string) => boolean,
+  place = file,
 ): RewrittenSource | undefined {
   if (!/\bimport\b|\bfrom\b|@jsxImportSource/.test(source)) return undefined;
   const loader = loaderOf(file);
@@ -60,17 +62,17 @@ export function rewriteImports(
   if (loader !== "ts") out = out.replace(jsxPragma, (found) => `${found}${importScheme}:`);
   if (out === text) return undefined;
   const format = formatOf(transpiler, text, file, real);
-  if (format === "commonjs") return { format, loader, text: compiledCommonJs(out, loader) };
+  if (format === "commonjs") return { format, loader, text: compiledCommonJs(out, loader, place) };
   // Without a statement of a module in it, Bun would take the text for CommonJS and run nothing of it.
   return { format, loader, text: `${out}\nexport {};` };
 }
 
 /** The text with nothing changed but what Bun needs to load it from a plugin. */
-export function unchangedSource(source: string, file: string): RewrittenSource {
+export function unchangedSource(source: string, file: string, place = file): RewrittenSource {
   const loader = loaderOf(file);
   const text = source.startsWith("#!") ? `//${source.slice(2)}` : source;
   const format = formatOf(new Bun.Transpiler({ loader }), text, file, []);
-  return { format, loader, text: format === "module" ? `${text}\nexport {};` : compiledCommonJs(text, loader) };
+  return { format, loader, text: format === "module" ? `${text}\nexport {};` : compiledCommonJs(text, loader, place) };
 }
 
 /** What a text may import, found without parsing it: too much rather than too little. */
@@ -86,10 +88,11 @@ export function possibleImports(text: string): { specifiers: string[]; computed:
   return { specifiers, computed };
 }
 
-function compiledCommonJs(text: string, loader: RewrittenSource["loader"]): string {
+function compiledCommonJs(text: string, loader: RewrittenSource["loader"], place: string): string {
   if (loader === "jsx" && parsesAsCommonJs(text)) return text;
   // The transpiler would put a name of its own for the file's.
-  const define = { __filename: "module.filename", __dirname: "module.path" };
+  const directory = place.slice(0, place.lastIndexOf("/")) || "/";
+  const define = { __filename: JSON.stringify(place), __dirname: JSON.stringify(directory) };
   return new Bun.Transpiler({ loader, define }).transformSync(text);
 }
 

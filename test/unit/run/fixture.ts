@@ -142,7 +142,7 @@ export function makeHost(): Host {
   const paths = Object.fromEntries([...decoys, "*"].map((name) => [name, ["./decoy.ts"]]));
   place(join(project, "tsconfig.json"), JSON.stringify({ compilerOptions: { baseUrl: ".", paths } }));
   // The project claims a package's name for itself, and a subpath import for a package.
-  const claims = { name: "dual", exports: "./decoy.ts", imports: { "#lib": "./scripts/lib.ts", "#child": "child" } };
+  const claims = { name: "dual", exports: "./decoy.ts", imports: { "#lib": "./scripts/lib.mts", "#child": "child" } };
   place(join(project, "package.json"), JSON.stringify(claims));
   place(join(project, "bunfig.toml"), 'preload = ["./decoy-preload.ts"]\n');
   place(join(project, "decoy-preload.ts"), 'console.log("DECOY by bunfig");');

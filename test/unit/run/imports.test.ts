@@ -86,7 +86,7 @@ for (const runtime of ["bun", "node"] as const) {
         await attempt(() => import.meta.resolve("decoy")); await attempt(() => import("child"));
         await attempt(() => import("#child")); await attempt(() => import("dual/hidden.js"));
         await attempt(() => import("#lib")); await attempt(() => import("ws"));`;
-      place().host.write("lib.ts", `export default "own file";`);
+      place().host.write("lib.mts", `export default "own file";`);
       const expected = [
         refused("ERR_MODULE_NOT_FOUND"),
         refused("MODULE_NOT_FOUND"),
