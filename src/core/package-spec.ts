@@ -89,7 +89,8 @@ const hyphen = new RegExp(`^${partial} - ${partial}$`);
 
 /** True for the shape of an npm range. */
 function isRange(text: string): boolean {
-  if (text.length > 256) return false;
+  // A number behind a placeholder, as in `x.1`, is not a range to every reader.
+  if (text.length > 256 || /(?:^|[\s^~<>=v|.])[xX*]\.[0-9]/.test(text)) return false;
   return text.split("||").every((alternative) => {
     const words = alternative.trim().replace(/\s+/g, " ");
     if (words === "" || hyphen.test(words)) return text.includes("||") || words !== "";
