@@ -1,5 +1,6 @@
 /** A registry on loopback that stands in for the real one: small packages with a lockfile's names and dependencies. */
 
+import { buildGraph, depths } from "../../src/core/graph.ts";
 import { parseIntegrity } from "../../src/core/integrity.ts";
 import { locationPath } from "../../src/core/location.ts";
 import { type LockedPackage, type Lockfile, parseLockfile } from "../../src/core/lockfile.ts";
@@ -20,14 +21,42 @@ export async function readLockfileOf(name: string): Promise<Lockfile> {
 
 /** Serves a package for every entry of the lockfile. The caller stops the registry. */
 export async function serveLockfile(real: Lockfile): Promise<World> {
-  const bundles = bundledFiles(real);
+  const [world] = await serveLockfiles([real]);
+  return world as World;
+}
+
+/** Serves several lockfiles from one registry; what they share is served as the first one has it. */
+export async function serveLockfiles(reals: readonly Lockfile[]): Promise<World[]> {
   const specs = new Map<string, PackageSpec>();
-  for (const pkg of real.packages.values()) {
-    const files = { ...ownFiles(pkg), ...bundles.get(idOf(pkg)) };
-    if (!specs.has(idOf(pkg))) specs.set(idOf(pkg), { name: pkg.name, version: pkg.version, files });
+  for (const real of reals) {
+    const bundles = bundledFiles(real);
+    for (const pkg of real.packages.values()) {
+      const files = { ...ownFiles(pkg), ...bundles.get(idOf(pkg)) };
+      if (!specs.has(idOf(pkg))) specs.set(idOf(pkg), { name: pkg.name, version: pkg.version, files });
+    }
   }
   const registry = await startRegistry([...specs.values()]);
-  return { registry, lockfile: relock(real, registry) };
+  return reals.map((real) => ({ registry, lockfile: relock(real, registry) }));
+}
+
+/** The lockfile with another version of one package, wherever it stands. */
+export function withVersion(lockfile: Lockfile, name: string, from: string, to: string): Lockfile {
+  const packages = new Map<string, LockedPackage>();
+  for (const [location, pkg] of lockfile.packages) {
+    packages.set(location, pkg.name === name && pkg.version === from ? { ...pkg, version: to } : pkg);
+  }
+  const dependencies = { ...lockfile.dependencies };
+  if (dependencies[name] === from) dependencies[name] = to;
+  return { ...lockfile, dependencies, packages };
+}
+
+/** The lockfile without a root and without all that nothing else leads to. */
+export function withoutRoot(lockfile: Lockfile, root: string): Lockfile {
+  const { [root]: _, ...dependencies } = lockfile.dependencies;
+  const graph = buildGraph({ ...lockfile, dependencies }, "the lockfile");
+  const left = new Set([...depths(graph).keys()].map((node) => node.pkg.location));
+  const packages = new Map([...lockfile.packages].filter(([location]) => left.has(location)));
+  return { ...lockfile, dependencies, packages };
 }
 
 /** The lockfile for the registry's bytes. */
