@@ -10,6 +10,7 @@ import {
   writeFileSync,
 } from "node:fs";
 import { dirname, join } from "node:path";
+import { createLockFile } from "../../../src/fs/lock.ts";
 import type { Context } from "../../../src/ops/context.ts";
 import type { GcOptions } from "../../../src/ops/gc-plan.ts";
 import { switchTo } from "../../../src/ops/switch.ts";
@@ -60,6 +61,7 @@ export function makeHost(): Host {
   const paths = hostPaths(join(directory, "script-packages"));
   const folders = [paths.locks, paths.cache, paths.packages, paths.trees, paths.leases, paths.tmp];
   for (const folder of folders) mkdirSync(folder, { recursive: true });
+  createLockFile(paths.gcLock, 0o600);
   const clock = { now: Date.UTC(2026, 0, 1) };
   const warnings: string[] = [];
   const ctx = contextOf(directory, clock, warnings);
