@@ -68,7 +68,8 @@ export function checkLease(paths: HostPaths, hash: LockfileHash): readonly Findi
     else if (type !== "file") findings.add("corrupt", thing, path, "type", "is no file");
     else {
       const mode = lstatSync(path).mode & 0o777;
-      if (mode !== 0o644) findings.add("corrupt", thing, path, "mode", `has mode ${mode.toString(8)} instead of 644`);
+      const message = `has mode ${mode.toString(8)}, so not everybody can take it`;
+      if ((mode & 0o444) !== 0o444) findings.add("corrupt", thing, path, "mode", message);
     }
   } catch (error) {
     findings.addError(error, thing, path);
