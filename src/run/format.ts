@@ -2,7 +2,7 @@
 
 /** True where the text is a CommonJS module: it has nothing that only a module may hold. Nothing of it is run. */
 export function parsesAsCommonJs(javascript: string): boolean {
-  if (!parses(javascript)) return false;
+  if (!parses(javascript) || usesImportMeta(javascript, "js")) return false;
   // In a function `await (x)` is the call of something named await; in a static block the word is reserved.
   return !/\bawait\s*[([`]/.test(javascript) || parses(`class C { static { ${javascript}\n} }`);
 }
@@ -30,6 +30,18 @@ function withoutTypes(code: string): string {
     return new Bun.Transpiler({ loader: "ts" }).transformSync(code);
   } catch {
     return code;
+  }
+}
+
+/** True where the text has an `import.meta`. Bun lets functions have it; its transpiler tells real ones from strings. */
+export function usesImportMeta(javascript: string, loader: Bun.JavaScriptLoader): boolean {
+  if (!/\bimport\s*\.\s*meta\b/.test(javascript)) return false;
+  const mark = "csp_import_meta";
+  const define = { "import.meta": mark };
+  try {
+    return new Bun.Transpiler({ loader, define }).transformSync(javascript).includes(mark);
+  } catch {
+    return false;
   }
 }
 

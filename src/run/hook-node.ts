@@ -5,6 +5,7 @@
 import { existsSync } from "node:fs";
 import Module from "node:module";
 import { pathToFileURL } from "node:url";
+import { isMainThread, parentPort } from "node:worker_threads";
 import { importExplainer, readRunInfo } from "./explain.ts";
 import { internals, type ResolveFilename } from "./module-internals.ts";
 import { type NodeResolver, nodeResolver, resolveImport } from "./node-resolve.ts";
@@ -25,8 +26,10 @@ const nodeModule = Module as unknown as {
   register: (loader: string | URL, options: object) => void;
 };
 
+// Node gives this to its own threads too, the one that runs the loader among them; only a script's worker has a parent.
+const isScript = isMainThread || parentPort !== null;
 // Bun has its own hook, should it ever read NODE_OPTIONS.
-if (process.versions.bun === undefined) {
+if (isScript && process.versions.bun === undefined) {
   const env = { ...process.env };
   if (env.CSP_TREE !== undefined && env.CSP_TREE !== "") install(env.CSP_TREE, env);
 }

@@ -7,7 +7,7 @@
  * A regular expression finds what may be an import, strings and comments included. What is one is decided by Bun's own
  * parser: each candidate gets a mark, and the marks that the parser reports as imports are real. Lines stay as they are.
  */
-import { parsesAsCommonJs } from "./format.ts";
+import { parsesAsCommonJs, usesImportMeta } from "./format.ts";
 
 export const importScheme = "csp";
 /** Name of the global whose value is always `csp:`. */
@@ -108,6 +108,7 @@ function formatOf(
   if (!/\b(?:module|exports|require|__filename|__dirname)\b/.test(text)) return "module";
   const { exports, imports } = transpiler.scan(text);
   if (exports.length > 0 || imports.some((found) => found.kind === "import-statement")) return "module";
+  if (usesImportMeta(text, loaderOf(file))) return "module";
   return parsesAsCommonJs(transpiler.transformSync(text)) ? "commonjs" : "module";
 }
 

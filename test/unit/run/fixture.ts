@@ -208,6 +208,8 @@ export async function printed({ host, hooks }: Place, options: RunOptions): Prom
 export interface RunOptions extends Partial<Omit<RunRequest, "signals" | "env" | "readStdin">> {
   env?: Record<string, string>;
   stdin?: string;
+  /** A file that the runner opens for the script to inherit. */
+  inherit?: string;
   /** Called once the script has printed something. */
   onOutput?: (runner: { kill: (signal: NodeJS.Signals) => void }, text: string) => void;
 }
