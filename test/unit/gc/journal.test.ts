@@ -70,6 +70,12 @@ describe("lines", () => {
     expect(parseJournal(text)).toEqual({ entries: [one, { ...three, seq: 2 }], damage: undefined });
   });
 
+  test("a crash that tore the line after a torn line is none either", () => {
+    const [one, two, three] = story("a", "b", "c") as [JournalEntry, JournalEntry, JournalEntry];
+    const text = `${journalLine(one)}${journalLine(two).slice(0, 50)}\n${journalLine(three).slice(0, 90)}`;
+    expect(parseJournal(text)).toEqual({ entries: [one], damage: undefined });
+  });
+
   test("zeros where a power cut lost the data are a torn line", () => {
     const [one, two] = story("a", "b") as [JournalEntry, JournalEntry];
     expect(parseJournal(journalLine(one) + "\0".repeat(200)).damage).toBeUndefined();
@@ -117,6 +123,8 @@ describe("where rollbacks lead", () => {
     ["a b c >a", "cb"],
     ["a b c >a !", "cb"],
     ["a b <a b", "a"],
+    ["a b a b <a", ""],
+    ["a b a b <a !", "b"],
   ];
   for (const [words, earlier] of cases) {
     test(`${words}: ${earlier || "nowhere"}`, () => {
