@@ -47,7 +47,7 @@ for (const runtime of ["bun", "node"] as const) {
 }
 
 test("on a terminal Ctrl-C is not doubled, and SIGTERM still passes", async () => {
-  const text = `process.on("SIGINT", () => console.log("doubled")); process.on("SIGTERM", () => { console.log("got"); process.exit(4); });
+  const text = `process.on("SIGINT", () => console.log("doubled")); process.on("SIGTERM", () => setTimeout(() => { console.log("got"); process.exit(4); }, 100));
     setInterval(() => {}, 60000); console.log("ready");`;
   const onOutput: RunOptions["onOutput"] = (runner, out) => {
     if (!out.includes("ready")) return;
