@@ -80,12 +80,12 @@ const distinct = (labels: ReadonlyMap<Node, string>): string[] => [...new Set(la
 function own(node: Node): string[] {
   const { name, version, integrity, location } = node.pkg;
   if (integrity.kind !== "strong") throw new Error(`no strong integrity for ${location}`);
-  return [closureFormat, name, version, integrity.digest];
+  return [closureFormat, name, version, integrity.text];
 }
 
 /** No field holds a newline: names, versions, paths and hashes are checked before. */
 function sha256(fields: readonly string[]): string {
-  return new Bun.CryptoHasher("sha256").update(fields.join("\n")).digest("hex");
+  return Bun.CryptoHasher.hash("sha256", fields.join("\n"), "hex");
 }
 
 /** Strongly connected components, targets before what links to them (Tarjan's algorithm, without recursion). */

@@ -140,8 +140,20 @@ function hoisted(selection: Selection): Layout {
 
 function instancePlan(id: InstanceId, { pkg }: Node, links: readonly LinkPlan[]): InstancePlan {
   if (pkg.integrity.kind !== "strong") throw new Error(`no strong integrity for ${pkg.location}`);
-  const { name, version, size, tarball, bin } = pkg;
-  return { id, name, version, digest: pkg.integrity.digest, size, tarball, links, bin };
+  const { name, version, integrity, size, tarball, bin } = pkg;
+  return {
+    id,
+    name,
+    version,
+    // Decoded only for what is missing.
+    get digest() {
+      return integrity.digest;
+    },
+    size,
+    tarball,
+    links,
+    bin,
+  };
 }
 
 /** As many `../` as lead from a link to the folder that holds the listed folder. */

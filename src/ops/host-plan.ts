@@ -14,7 +14,7 @@ import { diffRoots, type RootChange } from "../core/root-changes.ts";
 import { type InstancePlan, planTree, type TreePlan } from "../core/tree-plan.ts";
 import { hasTree, hasWholeTree, readCurrent } from "../tree/current.ts";
 import { missingInstances, readTree, type TreeDescription } from "../tree/description.ts";
-import { readInstance } from "../tree/instance.ts";
+import { readInstance } from "../tree/instance-description.ts";
 import { blobPath, type HostPaths, hostPaths, treePath } from "../tree/layout.ts";
 import type { Context } from "./context.ts";
 import { fileNames } from "./project.ts";
@@ -139,7 +139,7 @@ function isWhole(paths: HostPaths, tree: TreePlan, present: TreeDescription): bo
 }
 
 function totalBytes(tree: TreePlan): number {
-  const sizes = new Map(tree.instances.map(({ digest, size }) => [digest, size ?? 0]));
+  const sizes = new Map(tree.instances.map(({ name, version, size }) => [`${name}@${version}`, size ?? 0]));
   return [...sizes.values()].reduce((sum, size) => sum + size, 0);
 }
 

@@ -17,7 +17,7 @@ import {
   readAllowlist,
   readLockfile,
 } from "./project.ts";
-import { openRegistry, type Registry } from "./registry.ts";
+import type { Registry } from "./registry.ts";
 import { readText } from "./text.ts";
 import { stampKey } from "./up-to-date.ts";
 
@@ -89,10 +89,9 @@ export async function applyInstall(
   plan: InstallPlan,
   options: { reason: string | undefined; edits?: readonly FileEdit[] },
 ): Promise<InstallOutcome> {
-  let registry: Registry | undefined;
-  const open = (): Registry => {
-    registry ??= openRegistry(ctx, plan.project.allowlist);
-    return registry;
+  const open = async (): Promise<Registry> => {
+    const { openRegistry } = await import("./registry.ts");
+    return openRegistry(ctx, plan.project.allowlist);
   };
   // The lockfile first: a crash in between leaves an allowlist that does not allow more than is locked.
   const edits = [plan.lock.edit, ...(options.edits ?? [])];

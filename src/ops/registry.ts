@@ -28,3 +28,12 @@ export function openRegistry(ctx: Context, allowlist: Allowlist): Registry {
   });
   return { configuration, client };
 }
+
+/** Where a package's tarball is, for the registry client. */
+export function place(pkg: { name: string; version: string; tarball?: string | undefined }): {
+  name: string;
+  version: string;
+  path?: string;
+} {
+  return { name: pkg.name, version: pkg.version, ...(pkg.tarball === undefined ? {} : { path: pkg.tarball }) };
+}

@@ -11,9 +11,9 @@ import { syncDirectory, syncFileSystem, writeAll } from "../fs/durable.ts";
 import { blobPath, type HostPaths } from "../tree/layout.ts";
 import { swapIn } from "../tree/quarantine.ts";
 import type { Context } from "./context.ts";
-import { place } from "./lock.ts";
+
 import { fileNames } from "./project.ts";
-import { openRegistry } from "./registry.ts";
+import { openRegistry, place } from "./registry.ts";
 import { readText } from "./text.ts";
 
 /** What became of the blobs asked for. */

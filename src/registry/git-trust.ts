@@ -1,5 +1,4 @@
 /** Whether git vouches for a project file. */
-import { createHash } from "node:crypto";
 import { readFileSync } from "node:fs";
 import { basename, dirname } from "node:path";
 import type { Environment } from "./npmrc.ts";
@@ -42,6 +41,6 @@ export function isUnmodifiedInGit(file: string, env: Environment): boolean {
 }
 
 function blobId(content: Buffer, idLength: number): string {
-  const hash = createHash(idLength === 64 ? "sha256" : "sha1");
+  const hash = new Bun.CryptoHasher(idLength === 64 ? "sha256" : "sha1");
   return hash.update(`blob ${content.length}\0`).update(content).digest("hex");
 }

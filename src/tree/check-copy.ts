@@ -5,7 +5,7 @@ import type { Archive, ArchiveFile, Outcome } from "./check-archive.ts";
 import { judgeEntries, judgeMode, type OpenFolder, openFolder } from "./check-folder.ts";
 import type { EntryType } from "./check-walk.ts";
 import type { Findings, Thing } from "./finding.ts";
-import { type InstanceFacts, type InstanceSize, instanceText } from "./instance.ts";
+import { type InstanceFacts, type InstanceSize, instanceText } from "./instance-description.ts";
 
 export interface CopyTarget {
   /** What a repair would replace. */

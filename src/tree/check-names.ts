@@ -4,7 +4,7 @@ import type { InstanceId } from "../core/closure.ts";
 import { isDigest } from "../core/integrity.ts";
 import { isSafeName } from "../core/location.ts";
 import { lookAt } from "./check-walk.ts";
-import { type InstanceDescription, type InstanceFacts, instanceFormat } from "./instance.ts";
+import { type InstanceDescription, type InstanceFacts, instanceFormat } from "./instance-description.ts";
 
 /** True for `<name with / as +>@<version>-<32 hex>`. */
 export function isInstanceId(text: unknown): text is InstanceId {

@@ -2,28 +2,14 @@
  * Building package instances in a staging folder. A job is plain data, so that it runs the same in a worker and in place;
  * it does everything for one digest: check the bytes, stage the blob, unpack once, link the rest.
  */
-import {
-  chmodSync,
-  closeSync,
-  existsSync,
-  linkSync,
-  lstatSync,
-  mkdirSync,
-  openSync,
-  readdirSync,
-  readFileSync,
-  symlinkSync,
-  writeSync,
-} from "node:fs";
+import { chmodSync, closeSync, lstatSync, mkdirSync, openSync, readFileSync, symlinkSync, writeSync } from "node:fs";
 import { dirname, join } from "node:path";
-import type { InstanceId } from "../core/closure.ts";
 import { CspError } from "../core/errors.ts";
 import type { Digest } from "../core/integrity.ts";
-import type { InstancePlan, LinkPlan } from "../core/tree-plan.ts";
+import type { InstancePlan } from "../core/tree-plan.ts";
+import { type InstanceSize, instanceText, readInstance } from "./instance-description.ts";
+import { linkFiles } from "./link-files.ts";
 import { unpackTarball } from "./unpack.ts";
-
-/** Format of `instance.json`. */
-export const instanceFormat = 1;
 
 export interface InstanceJob {
   digest: Digest;
@@ -74,13 +60,6 @@ export async function buildInstances(job: InstanceJob, bytes: Uint8Array | undef
     finish(instance, size);
   }
   return result;
-}
-
-/** What an instance takes on disk, as it is noted; undefined for one that was built before sizes were. */
-export interface InstanceSize {
-  files: number;
-  /** Content of the package's files; instances with one digest share it by hard links. */
-  bytes: number;
 }
 
 function donorSize(donor: string, name: string): InstanceSize | undefined {
@@ -158,64 +137,5 @@ function finish({ staged, plan }: { staged: string; plan: InstancePlan }, size: 
     writeSync(fd, instanceText(plan, size));
   } finally {
     closeSync(fd);
-  }
-}
-
-/** What an instance is, as `instance.json` says it. */
-export type InstanceFacts = Pick<InstancePlan, "id" | "name" | "version" | "digest" | "links">;
-
-/** The text of `instance.json`; equal facts give equal bytes. */
-export function instanceText(facts: InstanceFacts, size: InstanceSize | undefined): string {
-  const { id, name, version, digest } = facts;
-  const { files, bytes } = size ?? {};
-  const links = facts.links.map(({ path, target }) => ({ path, target }));
-  return `${JSON.stringify({ format: instanceFormat, id, name, version, digest, files, bytes, links })}\n`;
-}
-
-/**
- * Gives `destination` the files and folders of `source` by hard links and says how many files. The symlinks that an
- * instance keeps inside its own package, and folders that hold nothing else, are no part of the package.
- */
-export function linkFiles(source: string, destination: string): number {
-  let files = 0;
-  let entries = 0;
-  let made = false;
-  const make = (): void => {
-    if (!made) mkdirSync(destination, { recursive: true, mode: 0o755 });
-    made = true;
-  };
-  for (const entry of readdirSync(source, { withFileTypes: true })) {
-    entries++;
-    const [from, to] = [`${source}/${entry.name}`, `${destination}/${entry.name}`];
-    if (entry.isFile()) {
-      make();
-      linkSync(from, to);
-      files++;
-    } else if (entry.isDirectory()) {
-      files += linkFiles(from, to);
-      made ||= existsSync(to);
-    }
-  }
-  if (entries === 0) make();
-  return files;
-}
-
-/** What `instance.json` says. */
-export interface InstanceDescription extends Partial<InstanceSize> {
-  format: number;
-  id: InstanceId;
-  name: string;
-  version: string;
-  digest: Digest;
-  links: readonly LinkPlan[];
-}
-
-/** Reads an instance's description; undefined where the instance is not whole. */
-export function readInstance(folder: string): InstanceDescription | undefined {
-  try {
-    const description = JSON.parse(readFileSync(join(folder, "instance.json"), "utf8")) as InstanceDescription;
-    return description.format === instanceFormat ? description : undefined;
-  } catch {
-    return undefined;
   }
 }

@@ -5,7 +5,7 @@ import type { InstanceId } from "../core/closure.ts";
 import type { Digest } from "../core/integrity.ts";
 import { guarded, osCode } from "../fs/os-error.ts";
 import { measureTree } from "../fs/remove.ts";
-import { type InstanceDescription, readInstance } from "./instance.ts";
+import { type InstanceDescription, readInstance } from "./instance-description.ts";
 import { blobPath, type HostPaths, instancePath } from "./layout.ts";
 
 /** Names of all package instances, whole or not, in byte order; what is named otherwise is none of csp's. */

@@ -4,7 +4,7 @@ import { dirname, join } from "node:path";
 import { byteOrder } from "../core/location.ts";
 import type { BinPlan, TreePlan } from "../core/tree-plan.ts";
 import { descriptionFormat, type TreeDescription } from "./description.ts";
-import { linkFiles } from "./instance.ts";
+import { linkFiles } from "./link-files.ts";
 import { stampHash } from "./stamp.ts";
 
 /**
