@@ -2,8 +2,8 @@
 import { formatSize } from "../core/quantity.ts";
 import type { Verification } from "../ops/verify.ts";
 import type { RepairOutcome, Restored } from "../ops/verify-repair.ts";
-import type { Hopeless, RepairPlan, RepairStep } from "../ops/verify-repair-plan.ts";
-import type { Finding, FindingKind } from "../tree/finding.ts";
+import { type Hopeless, isWorthReplacing, type RepairPlan, type RepairStep } from "../ops/verify-repair-plan.ts";
+import { type Finding, type FindingKind, isDamage } from "../tree/finding.ts";
 import type { Paint } from "./paint.ts";
 import { counted } from "./summary.ts";
 
@@ -55,6 +55,16 @@ export function summaryLine(
   if (result === "sound") return `${paint.green(repaired ? "repaired" : "sound")}: ${counted_}${facts}`;
   const title = result === "damaged" ? paint.red("damaged") : paint.yellow("not all could be checked");
   return `${title}: ${counted_}${counts.join(", ")} (${facts})`;
+}
+
+/** What to do next. */
+export function helpLines({ result, findings, deep }: Verification, paint: Paint): string[] {
+  if (result === "sound") return [];
+  const repairs = findings.some((finding) => isDamage(finding) || isWorthReplacing(finding));
+  const next = repairs
+    ? `run \`csp verify --repair${deep ? " --deep" : ""}\``
+    : "run it as a user who may read everything, and look for disk errors with `dmesg`";
+  return [`${paint.cyan("help:")} ${next}`];
 }
 
 const verbs: Readonly<Record<RepairStep["action"], readonly [plan: string, past: string]>> = {

@@ -55,7 +55,7 @@ export function planRepair(examination: Examination, means: RepairMeans): Repair
 }
 
 /** A blob that is gone is fetched, so that its package can be compared; what the device fails to read is replaced. */
-function isWorthReplacing(finding: Finding): boolean {
+export function isWorthReplacing(finding: Finding): boolean {
   return finding.reason === "no-blob" || finding.os === "EIO";
 }
 

@@ -1,7 +1,9 @@
 import { planHostRepair, repairHost, type Verification, verifyHost } from "../../ops/verify.ts";
+import type { RepairOutcome } from "../../ops/verify-repair.ts";
+import { thingKey } from "../../tree/finding.ts";
 import type { CommandModule, CommonOptions } from "../command.ts";
 import { formatTook } from "../summary.ts";
-import { findingLines, planLines, repairLines, summaryLine, verifyData } from "../verify-lines.ts";
+import { findingLines, helpLines, planLines, repairLines, summaryLine, verifyData } from "../verify-lines.ts";
 
 interface VerifyFlags extends CommonOptions {
   repair?: boolean;
@@ -41,17 +43,19 @@ export const verify: CommandModule<VerifyFlags> = {
       return { lines, data: verifyData(verification, repair), exit: exitOf(verification) };
     }
     const verification = await verifyHost(ctx, { deep });
-    const help =
-      verification.result === "sound"
-        ? []
-        : [`${paint.cyan("help:")} run \`csp verify --repair${deep ? " --deep" : ""}\``];
-    const lines = [...findingLines(verification, paint, all), `${summaryLine(verification, paint)} ${took()}`, ...help];
+    const lines = [
+      ...findingLines(verification, paint, all),
+      `${summaryLine(verification, paint)} ${took()}`,
+      ...helpLines(verification, paint),
+    ];
     return { lines, data: verifyData(verification), exit: exitOf(verification) };
   },
 };
 
-/** 4 for damage, 75 where something could not be checked and nothing is known to be damaged. */
-function exitOf({ result }: Verification, outcome?: { failed: readonly unknown[] }): number {
-  if (result === "damaged" || (outcome !== undefined && result === "sound" && outcome.failed.length > 0)) return 4;
+/** 4 for damage, also for what is lost for good; 75 where nothing is known to be damaged, but not all could be checked. */
+function exitOf({ result, findings }: Verification, outcome?: RepairOutcome): number {
+  const left = new Set(findings.map(({ thing }) => thingKey(thing)));
+  const isLost = outcome?.failed.some(({ thing }) => !left.has(thingKey(thing)));
+  if (result === "damaged" || isLost) return 4;
   return result === "unchecked" ? 75 : 0;
 }

@@ -10,6 +10,7 @@ import {
   readFileSync,
   readSync,
   rmSync,
+  writeFileSync,
 } from "node:fs";
 import { dirname, join } from "node:path";
 import { planHostRepair, repairHost, verifyHost } from "../../../src/ops/verify.ts";
@@ -106,6 +107,21 @@ for (const linker of linkers) {
     expect((await verifyHost(host.ctx, deep)).findings).toEqual([]);
   });
 }
+
+test("a copy that does not share its file any more is compared by itself", async () => {
+  await using host = fresh();
+  const copies = instances(host, "delta").map((folder) => join(folder, "node_modules/delta/index.js"));
+  for (const path of copies) {
+    const good = readFileSync(path);
+    rmSync(path);
+    writeFileSync(path, good.toReversed(), { mode: 0o444 });
+    const found = await verifyHost(host.ctx, deep);
+    expect(found.findings.map((finding) => join(host.paths.root, finding.path))).toEqual([path]);
+    const { after, outcome } = await repairHost(host.ctx, deep);
+    expect([after.result, outcome.restored.length]).toEqual(["sound", 1]);
+  }
+  expect(copies.length).toBe(2);
+});
 
 test("a package is restored from the cache alone, and other packages are not touched", async () => {
   await using host = offline(fresh());
