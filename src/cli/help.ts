@@ -1,6 +1,7 @@
 /** Help: short and grouped for csp itself, short with `-h` and long with `--help` for a command. */
 import type { Command } from "commander";
-import { type CatalogEntry, catalog } from "./catalog.ts";
+import { catalog } from "./catalog/catalog.ts";
+import type { CatalogEntry } from "./catalog/entry.ts";
 
 /** What `csp` alone prints. */
 export function shortHelp(): string {

@@ -1,7 +1,8 @@
 /** docs/reference/cli.md, the README and the code name the same commands, arguments and options. */
 import { expect, test } from "bun:test";
 import { Command } from "commander";
-import { type CatalogEntry, catalog } from "../../../src/cli/catalog.ts";
+import { catalog } from "../../../src/cli/catalog/catalog.ts";
+import type { CatalogEntry } from "../../../src/cli/catalog/entry.ts";
 import { addCommonOptions } from "../../../src/cli/options.ts";
 import { quotedIn, readPage, sectionsOf, tableRows } from "./page.ts";
 
