@@ -42,7 +42,6 @@ const table = {
   // bytes
   CSP_INTEGRITY: { exit: 4, meaning: "the bytes that arrived are not the bytes that were locked" },
   CSP_TARBALL_INVALID: { exit: 4, meaning: "a package archive is damaged or hostile" },
-  CSP_INSTANCE_DAMAGED: { exit: 4, meaning: "an unpacked package is not what was locked" },
 
   // policy
   CSP_SIZE_CAP: { exit: 5, meaning: "the packages together are larger than `sizeCap.block` allows" },
@@ -82,11 +81,9 @@ const table = {
   CSP_WARN_DEPRECATED: { exit: 0, meaning: "a version is marked as deprecated by its authors" },
   CSP_WARN_RESOLVER: { exit: 0, meaning: "bun remarked something while resolving" },
   CSP_WARN_NPMRC: { exit: 0, meaning: "a part of the npm configuration was ignored" },
-  CSP_WARN_LOCK_WAIT: { exit: 0, meaning: "csp waits for another csp" },
   CSP_WARN_HELD: { exit: 0, meaning: "a tree was installed that a rollback had put on hold" },
   CSP_WARN_JOURNAL: { exit: 0, meaning: "a line of this host's journal cannot be read and is left out" },
   CSP_WARN_GC_SIZE: { exit: 0, meaning: "what must be kept is larger than `--max-size`" },
-  CSP_WARN_DRIFT: { exit: 0, meaning: "the current tree is not the one the lockfile names" },
 } as const satisfies Record<string, CodeEntry>;
 
 export type Code = keyof typeof table;

@@ -55,7 +55,9 @@ export function buildGraph(lockfile: Lockfile, file: string): Graph {
     const { pkg } = node;
     for (const name in names) {
       if (pkg.unresolved.includes(name)) continue;
-      const found = lookUp(nodes, pkg.location, name, bundlers);
+      const found =
+        (optional === "peer" && bundlers.has(pkg.location) && peerAbove(nodes, pkg, name)) ||
+        lookUp(nodes, pkg.location, name, bundlers);
       if (found === undefined) {
         if (optional === false && !pkg.bundled)
           problems.push(`\`${pkg.location}\` needs \`${name}\`, which is not there`);
@@ -116,6 +118,15 @@ export function lookUp(
 }
 
 const noBundlers: ReadonlySet<string> = new Set();
+
+/** What a package that bundles others has as its peer, if that stands above it; below it may stand what they need. */
+function peerAbove(nodes: ReadonlyMap<string, Node>, pkg: LockedPackage, name: string): Node | undefined {
+  if (nodes.get(`${pkg.location}/${name}`)?.pkg.bundled) return undefined;
+  const above = lookUp(nodes, parentLocation(pkg.location), name);
+  const range = pkg.peerDependencies[name] ?? "";
+  // Anything that is no range would satisfy everything.
+  return above && /^[\d^~<>=*]/.test(range) && Bun.semver.satisfies(above.pkg.version, range) ? above : undefined;
+}
 
 /** One edge a name, in byte order. Of a name listed twice the first counts: dependency, then optional, then peer. */
 function distinct(edges: Edge[]): Edge[] {

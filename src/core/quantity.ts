@@ -46,6 +46,12 @@ export function formatDuration(ms: number): string {
   return `${ms}ms`;
 }
 
+/** Milliseconds for a reader, in the largest unit of which there are two or more: `5h`, `40d`. */
+export function formatAge(ms: number): string {
+  const unit = ["d", "h", "m"].find((each) => ms >= 2 * (durationUnits[each] ?? 1)) ?? "s";
+  return `${Math.floor(ms / (durationUnits[unit] ?? 1))}${unit}`;
+}
+
 /** Bytes for a reader, in decimal units with at most one decimal: `512 B`, `1.5 kB`, `150 MB`. */
 export function formatSize(bytes: number): string {
   let value = bytes;

@@ -3,7 +3,7 @@ import type { Allowlist } from "../core/allowlist.ts";
 import type { Edit } from "../core/allowlist-edit.ts";
 import { CspError } from "../core/errors.ts";
 import type { PackageSpec } from "../core/package-spec.ts";
-import { formatDuration } from "../core/quantity.ts";
+import { formatAge } from "../core/quantity.ts";
 import type { Packument } from "../registry/packument.ts";
 import { type ChosenVersion, chooseVersion } from "../resolve/choose-version.ts";
 import type { Context } from "./context.ts";
@@ -64,7 +64,7 @@ function heldBack(ctx: Context, allowlist: Allowlist, packument: Packument, vers
   if (Number.isNaN(published)) return "the registry does not say when it was published";
   const allowedFrom = published + age;
   if (allowedFrom <= ctx.now()) return undefined;
-  return `published ${formatDuration(ctx.now() - published)} ago, held until ${new Date(allowedFrom).toISOString()}`;
+  return `published ${formatAge(ctx.now() - published)} ago, held until ${new Date(allowedFrom).toISOString()}`;
 }
 
 function noVersion(name: string, kind: string, asked: string, found: ChosenVersion, packument: Packument): CspError {

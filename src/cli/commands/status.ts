@@ -41,7 +41,11 @@ function statusLines(found: Status, paint: Paint): string[] {
       ]);
   }
   if (previous !== null) rows.push(["previous", short(previous), ""]);
-  rows.push(...hostRows(found, paint), ["platform", platform, ""], ["data", found.dataDirectory, freeWords(found)]);
+  rows.push(
+    ...hostRows(found, paint),
+    ["platform", platform, ""],
+    ["data", "", [found.dataDirectory, ...freeWords(found)].join(", ")],
+  );
   return [
     paint.bold(title),
     ...alignRows(rows).map((line) => `  ${line}`),
@@ -71,10 +75,10 @@ function retiredWords({ since, collectableAt, keptBy }: RetiredTree): string {
   return `since ${since}, ${collectableAt === null ? keptBy.join("; ") : `kept until ${collectableAt}`}`;
 }
 
-function freeWords({ free }: Status): string {
-  if (free === null) return "";
-  const inodes = free.inodes === undefined ? "" : `, ${free.inodes} inodes`;
-  return `${formatSize(free.bytes)}${inodes} free on ${free.fileSystem}`;
+function freeWords({ free }: Status): string[] {
+  if (free === null) return [];
+  const inodes = free.inodes === undefined ? "" : ` and ${free.inodes} inodes`;
+  return [`${formatSize(free.bytes)}${inodes} free on ${free.fileSystem}`];
 }
 
 function refusal({ refused }: Status): string[] {
