@@ -74,8 +74,9 @@ testNeeding(
     await using host = await createHost();
     await host.install("packages:\n  beta: 1.0.0\n");
     const [path = ""] = filesOf(host, "beta/index.js");
+    // A repair looks twice before it acts.
     const run = (...flags: string[]) => {
-      const inject = ["-P", path, "-e", "inject=read,pread64:error=EIO:when=1"];
+      const inject = ["-P", path, "-e", "inject=read,pread64:error=EIO:when=1..2"];
       const traced = ["-f", "-qq", "-o", "/dev/null", "-e", "trace=read,pread64", ...inject];
       const csp = [
         process.execPath,
