@@ -1,16 +1,14 @@
 /**
- * What each dependency of a lockfile means, and what of it a platform gets. Which version a name means is read from the
- * locations, as every reader of the hoisted layout does: name N from location K is `K/N`, else one segment up, … else `N`.
+ * What each dependency of a lockfile means, and what of it a platform gets.
  *
- * A bundled package lies in its owner's archive, with all that it needs. The lockfile lists that below the owner, too,
- * but nobody installs it: edges of bundled packages are not followed, and what others find below such an owner is taken
- * from further up where it stands there as well. Others that depend on a bundled package get the registry's copy of it;
- * those whose peer it is share it with its owner.
+ * A bundled package lies in its owner's archive, with all that it needs, so its own edges are not followed. Others that
+ * depend on it get the registry's copy of it; those whose peer it is share it with its owner.
  */
 import { CspError } from "./errors.ts";
 import { parentLocation } from "./location.ts";
 import type { LockedPackage, Lockfile } from "./lockfile.ts";
 import { fits, type Platform, platformName } from "./platform.ts";
+import { createNameReader } from "./walk-up.ts";
 
 export interface Edge {
   /** The name it is imported by. */
@@ -38,8 +36,7 @@ export interface Graph {
 export function buildGraph(lockfile: Lockfile, file: string): Graph {
   const nodes = new Map<string, Node>();
   for (const [location, pkg] of lockfile.packages) nodes.set(location, { pkg, edges: [] });
-  const bundlers = new Set<string>();
-  for (const { pkg } of nodes.values()) if (pkg.bundled) bundlers.add(parentLocation(pkg.location));
+  const read = createNameReader(lockfile.packages);
   const problems: string[] = [];
   const copyOf = new Map<Node, Node>();
   const todo = [...nodes.values()];
@@ -55,9 +52,7 @@ export function buildGraph(lockfile: Lockfile, file: string): Graph {
     const { pkg } = node;
     for (const name in names) {
       if (pkg.unresolved.includes(name)) continue;
-      const found =
-        (optional === "peer" && bundlers.has(pkg.location) && peerAbove(nodes, pkg, name)) ||
-        lookUp(nodes, pkg.location, name, bundlers);
+      const found = nodes.get(read(pkg, name, optional === "peer")?.location ?? "");
       if (found === undefined) {
         if (optional === false && !pkg.bundled)
           problems.push(`\`${pkg.location}\` needs \`${name}\`, which is not there`);
@@ -95,37 +90,6 @@ export function buildGraph(lockfile: Lockfile, file: string): Graph {
     });
   }
   return { nodes, copies: new Set(copyOf.values()), roots: roots.sort(byName) };
-}
-
-/**
- * The walk-up rule, over the locations that are there: what `name` means from `location`. Directly below one of the
- * `bundlers` a package counts only if the same does not stand further up: it may be a part of what bundled ones need.
- */
-export function lookUp(
-  nodes: ReadonlyMap<string, Node>,
-  location: string,
-  name: string,
-  bundlers: ReadonlySet<string> = noBundlers,
-): Node | undefined {
-  for (let at = location; at !== ""; at = parentLocation(at)) {
-    const found = nodes.get(`${at}/${name}`);
-    if (found === undefined) continue;
-    if (found.pkg.bundled || !bundlers.has(at)) return found;
-    const above = lookUp(nodes, parentLocation(at), name, bundlers);
-    return above !== undefined && !above.pkg.bundled && label(above) === label(found) ? above : found;
-  }
-  return nodes.get(name);
-}
-
-const noBundlers: ReadonlySet<string> = new Set();
-
-/** What a package that bundles others has as its peer, if that stands above it; below it may stand what they need. */
-function peerAbove(nodes: ReadonlyMap<string, Node>, pkg: LockedPackage, name: string): Node | undefined {
-  if (nodes.get(`${pkg.location}/${name}`)?.pkg.bundled) return undefined;
-  const above = lookUp(nodes, parentLocation(pkg.location), name);
-  const range = pkg.peerDependencies[name] ?? "";
-  // Anything that is no range would satisfy everything.
-  return above && /^[\d^~<>=*]/.test(range) && Bun.semver.satisfies(above.pkg.version, range) ? above : undefined;
 }
 
 /** One edge a name, in byte order. Of a name listed twice the first counts: dependency, then optional, then peer. */

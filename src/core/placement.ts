@@ -3,8 +3,9 @@
  * packages are neither linked nor placed: they come with their owner's files, and lie nearer than any link.
  */
 import { CspError } from "./errors.ts";
-import { label, lookUp, type Node, type Selection } from "./graph.ts";
+import { label, type Node, type Selection } from "./graph.ts";
 import { byteOrder, parentLocation } from "./location.ts";
+import { lookUp } from "./walk-up.ts";
 
 /** One symlink of an instance. */
 export interface Link {

@@ -134,6 +134,26 @@ test("a peer that the owner bundles is shared with it", () =>
     },
   ));
 
+test("the owner's own peer is not what its bundle needs", () =>
+  inScenario(
+    {
+      ...leaves,
+      "b@1.0.0": b,
+      "o@1.0.0": {
+        dependencies: { b: "1.0.0" },
+        peerDependencies: { c: "^1.0.0" },
+        bundleDependencies: ["b"],
+        holds: { b: "b@1.0.0", "b > c": "c@1.5.0" },
+      },
+    },
+    { o: "1.0.0", c: "1.0.0" },
+    (scenario) => {
+      expect(scenario.lockfile.packages.get("o/c")?.version).toBe("1.5.0");
+      expect(follow(scenario.isolated, "o", "c")).toBe("c@1.0.0");
+      expectSame(scenario);
+    },
+  ));
+
 test("what an archive lacks of its bundle is found above the owner, or nowhere", () =>
   inScenario(
     {

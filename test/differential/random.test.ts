@@ -15,7 +15,7 @@ import { type RandomRegistry, randomRegistry } from "./random-packages.ts";
 import { makeFastTemp } from "./temp.ts";
 import { relock, type World } from "./world.ts";
 
-const numRuns = Number(process.env.CSP_TEST_RUNS ?? 100);
+const numRuns = Number(process.env.CSP_TEST_RUNS ?? 60);
 const seed = Number(process.env.CSP_TEST_SEED ?? 20260701);
 
 /** Resolves and installs with bun; undefined for what bun cannot put into any node_modules. */

@@ -21,8 +21,9 @@ const deep = "electron-to-chromium";
 
 const temp = makeFastTemp();
 let base: World;
-/** The same with another version of the leaf, of the deep package, and of it in turn. */
+/** The same with other versions of the leaf. */
 let leaves: World[];
+/** The same with another version of the deep package, and then without one of the roots. */
 let deeper: World;
 let fewer: World;
 
