@@ -5,6 +5,7 @@ import type { LockfileHash } from "../core/lockfile-hash.ts";
 import type { InstancePlan } from "../core/tree-plan.ts";
 import type { CopyTarget } from "../tree/check-copy.ts";
 import { type Inventory, takeInventory } from "../tree/check-host.ts";
+import type { InstanceTarget } from "../tree/check-instance.ts";
 import { isInstanceId, readFacts } from "../tree/check-names.ts";
 import type { PackageCheck } from "../tree/check-package.ts";
 import { checkTree, type TreeFacts } from "../tree/check-tree.ts";
@@ -115,50 +116,38 @@ function describedInstance(paths: HostPaths, id: InstanceId): KnownInstance | { 
 
 /** One check for each digest, with every copy of the package; the largest first, where sizes are known. */
 export function checksOf(paths: HostPaths, scope: Scope): PackageCheck[] {
-  const checks = new Map<Digest, { plan: InstancePlan; bins: Set<string>; copies: CopyTarget[] }>();
+  interface Group {
+    plan: InstancePlan;
+    bins: Set<string>;
+    instances: InstanceTarget[];
+    copies: CopyTarget[];
+  }
+  const groups = new Map<Digest, Group>();
   for (const { plan } of scope.instances.values()) {
-    const check = checks.get(plan.digest) ?? { plan, bins: new Set<string>(), copies: [] };
-    checks.set(plan.digest, check);
-    for (const bin of Object.values(plan.bin)) check.bins.add(bin);
-    check.copies.push({
-      thing: { type: "package", id: plan.id },
-      folder: instancePath(paths, plan.id),
-      inside: `node_modules/${plan.name}`,
-      links: plan.links,
-      skip: [],
-      description: { id: plan.id, name: plan.name, version: plan.version, digest: plan.digest, links: plan.links },
-    });
+    const { id, name, version, digest, links } = plan;
+    const group: Group = groups.get(digest) ?? { plan, bins: new Set(), instances: [], copies: [] };
+    groups.set(digest, group);
+    for (const bin of Object.values(plan.bin)) group.bins.add(bin);
+    const facts = { id, name, version, digest, links };
+    group.instances.push({ thing: { type: "package", id }, folder: instancePath(paths, id), facts });
   }
   for (const { hash, plan } of scope.trees.values()) {
-    const paths_ = plan?.copies.map(({ path }) => path) ?? [];
+    const all = plan?.copies.map(({ path }) => path) ?? [];
     for (const { path, id } of plan?.copies ?? []) {
-      const digest = scope.instances.get(id)?.plan.digest;
-      if (digest === undefined) continue;
-      checks.get(digest)?.copies.push({
-        thing: { type: "tree", id: hash },
-        folder: `${treePath(paths, hash)}/${path}`,
-        inside: "",
-        links: [],
-        skip: nestedIn(paths_, path),
-        description: undefined,
-      });
+      const group = groups.get(scope.instances.get(id)?.plan.digest ?? "");
+      const folder = `${treePath(paths, hash)}/${path}`;
+      group?.copies.push({ thing: { type: "tree", id: hash }, folder, links: [], skip: nestedIn(all, path) });
     }
   }
-  const known = [...checks].sort(([, a], [, b]) => (b.plan.size ?? 0) - (a.plan.size ?? 0));
+  const sorted = [...groups].sort(([, a], [, b]) => (b.plan.size ?? 0) - (a.plan.size ?? 0));
   return [
-    ...known.map(([digest, { plan, bins, copies }]): PackageCheck => {
+    ...sorted.map(([digest, { plan, bins, instances, copies }]): PackageCheck => {
       const { name, version, size } = plan;
-      return { ...blobOf(paths, digest), size, package: { name, version }, bins: [...bins], copies };
+      return { ...blobOf(paths, digest), size, package: { name, version }, bins: [...bins], instances, copies };
     }),
-    ...[...scope.strayBlobs].map(
-      (digest): PackageCheck => ({
-        ...blobOf(paths, digest),
-        size: undefined,
-        package: undefined,
-        bins: [],
-        copies: [],
-      }),
-    ),
+    ...[...scope.strayBlobs].map((digest): PackageCheck => {
+      return { ...blobOf(paths, digest), size: undefined, package: undefined, bins: [], instances: [], copies: [] };
+    }),
   ];
 }
 
@@ -166,7 +155,7 @@ function blobOf(paths: HostPaths, digest: Digest): Pick<PackageCheck, "root" | "
   return { root: paths.root, digest, blob: blobPath(paths, digest) };
 }
 
-/** Paths of other packages inside of one; `sorted` is in byte order. */
-function nestedIn(sorted: readonly string[], path: string): string[] {
-  return sorted.filter((each) => each.startsWith(`${path}/`)).map((each) => each.slice(path.length + 1));
+/** Paths of other packages inside of one, relative to it. */
+function nestedIn(all: readonly string[], path: string): string[] {
+  return all.filter((each) => each.startsWith(`${path}/`)).map((each) => each.slice(path.length + 1));
 }

@@ -2,9 +2,9 @@
 import { lstatSync } from "node:fs";
 import { isCspError } from "../core/errors.ts";
 import { createTarReader } from "../core/tar.ts";
-import { createPathLedger, type PathLedger } from "../core/tar-ledger.ts";
 import { parseManifest } from "../core/tar-manifest.ts";
-import { compareFile, type FileComparison } from "./check-content.ts";
+import { packagePath } from "../core/tar-path.ts";
+import { beginComparison, continueComparison, endComparison, type FileComparison } from "./check-content.ts";
 import type { OpenCopy } from "./check-copy.ts";
 import { defaultUnpackLimits, programsOf } from "./unpack.ts";
 import { announcedSize, gunzip } from "./unpack-gunzip.ts";
@@ -16,13 +16,14 @@ export interface ArchiveFile {
   size: number;
   /** The archive's own execute bit. */
   executable: boolean;
-  /** Copies that hold a plain file in its place. */
-  outcomes: Map<OpenCopy, Outcome>;
+  /** By the copy's place in the list; undefined where there is no plain file. */
+  outcomes: (Outcome | undefined)[];
 }
 
 export interface Archive {
   /** By path inside the package; of a path that the archive has twice, the last. */
   files: ReadonlyMap<string, ArchiveFile>;
+  /** All folders, also those that only hold something. */
   folders: ReadonlySet<string>;
   /** Files that package.json makes programs; undefined where it cannot be read. */
   programs: ReadonlySet<string> | undefined;
@@ -79,43 +80,49 @@ async function compare(
   read: (push: (chunk: Uint8Array) => void) => Promise<void>,
 ): Promise<Archive> {
   const files = new Map<string, ArchiveFile>();
-  const directories = new Set<string>();
-  const ledger = createPathLedger(defaultUnpackLimits, {
-    directory: (path) => directories.add(path),
-    replace: () => {},
-  });
+  const folders = new Set<string>();
   let current: FileComparison[] = [];
   let manifest: Buffer[] | undefined;
   let inManifest = false;
   let bytesRead = 0;
+  // The unpacker's rules for names are kept by the bytes of the digest; only the place in the package is of interest.
+  const addFolder = (path: string): void => {
+    if (path === "" || folders.has(path)) return;
+    addFolder(parentOf(path));
+    folders.add(path);
+  };
+  let lastFolder = "";
 
   const reader = createTarReader(defaultUnpackLimits, {
     file(name, executable, size) {
-      const path = ledger.file(name);
-      if (path === undefined) return;
+      const { path } = packagePath(name, defaultUnpackLimits);
+      // Beside the top directory: no installer unpacks it.
+      if (path === "") return;
+      const folder = parentOf(path);
+      if (folder !== lastFolder) addFolder(folder);
+      lastFolder = folder;
       inManifest = path === "package.json" && size <= defaultUnpackLimits.manifestBytes;
       if (inManifest) manifest = [];
-      const opened = openFiles(path, size, copies, buffer);
-      current = opened.comparisons;
-      files.set(path, { size, executable, outcomes: opened.outcomes });
+      const outcomes = copies.map((copy) => openFile(copy, path, size, current));
+      files.set(path, { size, executable, outcomes });
     },
     data(bytes, from, to) {
-      for (const comparison of current) comparison.next(bytes, from, to);
+      for (const file of current) continueComparison(file, bytes, from, to, buffer);
       if (inManifest) manifest?.push(Buffer.from(bytes.subarray(from, to)));
     },
     fileEnd() {
       inManifest = false;
       closeAll();
     },
-    directory: (name) => ledger.directory(name),
-    link: (name, target, kind) => void ledger.link(name, target, kind),
+    directory: (name) => addFolder(packagePath(name, defaultUnpackLimits).path),
+    link: (name) => addFolder(parentOf(packagePath(name, defaultUnpackLimits).path)),
   });
   function closeAll(): void {
-    for (const comparison of current) {
-      comparison.close();
-      bytesRead += comparison.read;
+    for (const file of current) {
+      endComparison(file);
+      bytesRead += file.read;
     }
-    current = [];
+    if (current.length > 0) current = [];
   }
   try {
     await read(reader.push);
@@ -123,52 +130,48 @@ async function compare(
   } finally {
     closeAll();
   }
-  return { files, folders: directories, programs: readPrograms(manifest, expected, ledger), read: bytesRead };
+  return { files, folders, programs: readPrograms(manifest, expected, files), read: bytesRead };
 }
 
-/** Opens the file in every copy that has one there; names of one inode share one comparison. */
-function openFiles(
-  path: string,
-  size: number,
-  copies: readonly OpenCopy[],
-  buffer: Buffer,
-): { outcomes: Map<OpenCopy, Outcome>; comparisons: FileComparison[] } {
-  const outcomes = new Map<OpenCopy, Outcome>();
-  const comparisons: FileComparison[] = [];
-  for (const copy of copies) {
-    const place = copy.placeOf(path);
-    if (place === undefined || copy.walk.entries.get(place) !== "file") continue;
-    const at = `${copy.path}/${place}`;
-    try {
-      const shared = comparisons.length === 0 ? undefined : sharedWith(at, comparisons);
-      const comparison = shared ?? compareFile(at, size, buffer);
-      if (shared === undefined) comparisons.push(comparison);
-      outcomes.set(copy, comparison);
-    } catch (failed) {
-      outcomes.set(copy, { failed });
-    }
+/** Opens the file in one copy, if it has a plain file there; one inode has one comparison, added to `current`. */
+function openFile(copy: OpenCopy, path: string, size: number, current: FileComparison[]): Outcome | undefined {
+  if (copy.walk.entries.get(path) !== "file") return undefined;
+  const at = `${copy.path}/${path}`;
+  try {
+    const shared = current.length === 0 ? undefined : sharedWith(at, current);
+    if (shared !== undefined) return shared;
+    const file = beginComparison(at, size);
+    current.push(file);
+    return file;
+  } catch (failed) {
+    return { failed };
   }
-  return { outcomes, comparisons };
 }
 
-function sharedWith(path: string, comparisons: readonly FileComparison[]): FileComparison | undefined {
+function sharedWith(path: string, current: readonly FileComparison[]): FileComparison | undefined {
   const { dev, ino } = lstatSync(path);
-  const inode = `${dev}:${ino}`;
-  return comparisons.find((each) => each.inode === inode);
+  // Beyond this, numbers are rounded, and two files may seem one.
+  return Number.isSafeInteger(ino) ? current.find((file) => file.inode === ino && file.device === dev) : undefined;
 }
 
 function readPrograms(
   manifest: readonly Buffer[] | undefined,
   expected: { name: string; version: string },
-  ledger: PathLedger,
+  files: ReadonlyMap<string, unknown>,
 ): ReadonlySet<string> | undefined {
   if (manifest === undefined) return undefined;
   const text = Buffer.concat(manifest);
-  // Most packages have no programs, and reading package.json takes as long as opening a dozen files.
-  if (!text.includes("bin") && !text.includes("\\")) return new Set();
+  // Most packages have no programs, and reading package.json takes as long as opening a dozen files. The last is how else
+  // the letters of a key can be written.
+  if (!['"bin"', '"directories"', "\\u"].some((word) => text.includes(word))) return new Set();
+  const filesIn = (folder: string): string[] => [...files.keys()].filter((path) => parentOf(path) === folder);
   try {
-    return programsOf(parseManifest(text, expected), ledger);
+    return programsOf(parseManifest(text, expected), { isFile: (path) => files.has(path), filesIn });
   } catch {
     return undefined;
   }
+}
+
+function parentOf(path: string): string {
+  return path.slice(0, Math.max(0, path.lastIndexOf("/")));
 }

@@ -19,6 +19,8 @@ export interface Expectation {
   entries: ReadonlyMap<string, EntryType>;
   /** Targets of the links among the entries. */
   links: ReadonlyMap<string, string>;
+  /** True for further names that belong there and that the caller judges. */
+  isKnown: ((path: string) => boolean) | undefined;
   /** A folder of which nobody knows what belongs into it; "" for the folder itself. */
   unknownBelow: string | undefined;
 }
@@ -53,7 +55,7 @@ export function judgeEntries(open: OpenFolder, expected: Expectation, findings: 
   for (const [path, type] of expected.entries) {
     const found = walk.entries.get(path);
     if (found === type || isBlind(walk, path)) continue;
-    if (found !== undefined) findings.add("corrupt", thing, at(path), "type", `is ${words[found]}, not ${words[type]}`);
+    if (found !== undefined) findings.add("corrupt", thing, at(path), "type", typeMessage(found, type));
     else findings.add("missing", thing, at(path), "absent", "is not there");
   }
   for (const [path, target] of expected.links) {
@@ -68,6 +70,11 @@ const words: Readonly<Record<EntryType, string>> = {
   link: "a link",
   other: "something else",
 };
+
+/** "is a link, not a folder". */
+export function typeMessage(found: EntryType, wanted: EntryType): string {
+  return `is ${words[found]}, not ${words[wanted]}`;
+}
 
 /** Whether permission bits are among those a file may have. */
 export function judgeMode(
@@ -92,7 +99,7 @@ function judgeLink(path: string, target: string, thing: Thing, findings: Finding
 
 /** What nothing accounts for; of a folder only its own name is told. */
 function judgeExtras({ thing, path: top, walk, skip }: OpenFolder, expected: Expectation, findings: Findings): void {
-  const { entries, unknownBelow } = expected;
+  const { entries, unknownBelow, isKnown } = expected;
   if (unknownBelow === "") return;
   const parents = new Set<string>();
   for (const path of [...entries.keys(), ...skip]) {
@@ -100,11 +107,11 @@ function judgeExtras({ thing, path: top, walk, skip }: OpenFolder, expected: Exp
   }
   let told: string | undefined;
   for (const [path, type] of walk.entries) {
-    if (entries.has(path) || (type === "folder" && parents.has(path))) continue;
+    if (isKnown?.(path) || entries.has(path) || (type === "folder" && parents.has(path))) continue;
     if (unknownBelow !== undefined && path.startsWith(`${unknownBelow}/`)) continue;
     if (told !== undefined && path.startsWith(`${told}/`)) continue;
     told = path;
-    if (parents.has(path)) findings.add("corrupt", thing, `${top}/${path}`, "type", `is ${words[type]}, not a folder`);
+    if (parents.has(path)) findings.add("corrupt", thing, `${top}/${path}`, "type", typeMessage(type, "folder"));
     else findings.add("corrupt", thing, `${top}/${path}`, "extra", "does not belong there");
   }
 }

@@ -8,6 +8,7 @@ import type { Digest } from "../core/integrity.ts";
 import { printable } from "../core/tar-rules.ts";
 import { type Archive, compareArchive } from "./check-archive.ts";
 import { type CopyTarget, judgeCopy, openCopy } from "./check-copy.ts";
+import { type InstanceTarget, innerLinks, judgeDescription, judgeInstance, packageIn } from "./check-instance.ts";
 import { createFindings, type Finding, type Findings, type Thing } from "./finding.ts";
 
 export interface PackageCheck {
@@ -22,6 +23,8 @@ export interface PackageCheck {
   package: { name: string; version: string } | undefined;
   /** Paths of binaries as the lockfile names them. */
   bins: readonly string[];
+  instances: readonly InstanceTarget[];
+  /** Copies in hoisted trees. */
   copies: readonly CopyTarget[];
 }
 
@@ -48,7 +51,9 @@ export async function checkPackages(jobs: readonly PackageCheck[]): Promise<Pack
 
 async function checkPackage(job: PackageCheck, buffer: Buffer): Promise<PackageCheckResult> {
   const findings = createFindings(job.root);
-  const copies = job.copies.flatMap((target) => openCopy(target, findings) ?? []);
+  const instances = job.instances.filter((target) => judgeInstance(target, findings));
+  const opened = [...instances.map(copyIn), ...job.copies].map((target) => openCopy(target, findings));
+  const copies = opened.filter((copy) => copy !== undefined);
   const blob = readBlob(job, findings);
   let archive: Archive | undefined;
   if (blob !== undefined && job.package !== undefined && copies.length > 0) {
@@ -64,8 +69,14 @@ async function checkPackage(job: PackageCheck, buffer: Buffer): Promise<PackageC
   // Given back at once: the collector would keep the bytes of many packages before it looks.
   if (blob !== undefined) (blob.buffer as ArrayBuffer).transfer(0);
   const bins = new Set(job.bins.map((path) => posix.join("/", path).slice(1)));
-  for (const copy of copies) judgeCopy(copy, archive, bins, findings);
+  for (const [i, copy] of copies.entries()) judgeCopy(copy, i, archive, bins, findings);
+  for (const [i, target] of instances.entries()) judgeDescription(target, opened[i], archive, findings);
   return { findings: findings.list, files: archive?.files.size ?? 0, bytes: read };
+}
+
+/** The package's files in an instance. */
+function copyIn({ thing, folder, facts }: InstanceTarget): CopyTarget {
+  return { thing, folder: `${folder}/${packageIn(facts)}`, links: innerLinks(facts), skip: [] };
 }
 
 function blobThing({ digest }: PackageCheck): Thing {

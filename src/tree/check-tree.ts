@@ -5,7 +5,7 @@ import type { InstanceId } from "../core/closure.ts";
 import { isCspError } from "../core/errors.ts";
 import { buildGraph } from "../core/graph.ts";
 import { type Lockfile, parseLockfile } from "../core/lockfile.ts";
-import { type LockfileHash, lockfileHash } from "../core/lockfile-hash.ts";
+import type { LockfileHash } from "../core/lockfile-hash.ts";
 import { type Platform, platformName } from "../core/platform.ts";
 import { type LinkPlan, planTree, type TreePlan } from "../core/tree-plan.ts";
 import { osCode } from "../fs/os-error.ts";
@@ -86,14 +86,14 @@ function choose(
   isVery: (text: string) => boolean,
   plan: (text: string) => TreePlan | undefined,
 ): { text: string; plan: TreePlan } | undefined {
-  const planned = (all: readonly string[]): { text: string; plan: TreePlan } | undefined => {
-    for (const text of all) {
-      const made = plan(text);
-      if (made !== undefined) return { text, plan: made };
-    }
-    return undefined;
-  };
-  return planned(texts.filter(isVery)) ?? planned(texts.filter((text) => !isVery(text)));
+  let first: { text: string; plan: TreePlan } | undefined;
+  for (const text of texts) {
+    const made = text === first?.text ? undefined : plan(text);
+    if (made === undefined) continue;
+    if (isVery(text)) return { text, plan: made };
+    first ??= { text, plan: made };
+  }
+  return first;
 }
 
 /** The folder without its packages. Where the plan is unknown, what lies beside the known links is let be. */
@@ -110,7 +110,8 @@ function judgeLinks(
     ...links.map(({ path }): [string, EntryType] => [path, "link"]),
   ]);
   const targets = new Map(links.map(({ path, target }) => [path, target]));
-  judgeEntries(open, { entries, links: targets, unknownBelow: plan ? undefined : "node_modules" }, findings);
+  const unknownBelow = plan === undefined ? "node_modules" : undefined;
+  judgeEntries(open, { entries, links: targets, isKnown: undefined, unknownBelow }, findings);
 }
 
 interface PlainFile {
@@ -134,8 +135,9 @@ function readPlain(path: string): PlainFile {
 function planOf(text: string, hash: LockfileHash, platform: Platform): TreePlan | undefined {
   try {
     const lockfile = parseLockfile(text, names.lockfile);
-    if (!isStrong(lockfile) || lockfileHash(lockfile) !== hash) return undefined;
-    return planTree(lockfile, buildGraph(lockfile, names.lockfile), platform);
+    if (!isStrong(lockfile)) return undefined;
+    const plan = planTree(lockfile, buildGraph(lockfile, names.lockfile), platform);
+    return plan.hash === hash ? plan : undefined;
   } catch (error) {
     if (isCspError(error)) return undefined;
     throw error;

@@ -91,7 +91,7 @@ function finish(writer: UnpackWriter, expected: { name: string; version: string 
 }
 
 /** Files of the archive that package.json makes programs, whatever their own modes. */
-export function programsOf(manifest: PackageManifest, ledger: PathLedger): Set<string> {
+export function programsOf(manifest: PackageManifest, ledger: Pick<PathLedger, "isFile" | "filesIn">): Set<string> {
   const programs = new Set(Object.values(manifest.bin).filter(ledger.isFile));
   if (manifest.binDirectory !== undefined) for (const path of ledger.filesIn(manifest.binDirectory)) programs.add(path);
   return programs;
