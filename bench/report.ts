@@ -58,7 +58,9 @@ function shortfalls(verdicts: readonly Verdict[]): string {
     .filter((verdict) => verdict.met === undefined)
     .map((verdict) => verdict.target.label.toLowerCase());
   return [
-    missed.length > 0 ? `Not met: ${missed.join("; ")}.` : "",
+    missed.length > 0
+      ? `Not met: ${missed.join("; ")}. What was tried and where the limits are: [0014](decisions/0014-limits-of-speed.md).`
+      : "",
     open.length > 0 ? `Not measured in this run: ${open.join("; ")}.` : "",
   ]
     .filter((line) => line !== "")
