@@ -128,11 +128,12 @@ function digestOf(instance: string): Digest | undefined {
   return readInstance(instance)?.digest;
 }
 
-/** A tree that is there, was built for this platform, and still is what it was. */
+/** A tree that is there, was built for this platform, still is what it was, and is what is planned. */
 function isWhole(paths: HostPaths, tree: TreePlan, present: TreeDescription): boolean {
   const folder = treePath(paths, tree.hash);
   return (
     platformName(present.platform) === platformName(tree.platform) &&
+    hasWholeTree(paths, tree) &&
     hasWholeTree(paths, present) &&
     tree.copies.every(({ path }) => existsSync(join(folder, path)))
   );

@@ -48,7 +48,7 @@ export function readTree(paths: HostPaths, hash: LockfileHash): TreeDescription 
   throw new CspError("CSP_NOT_READY", {
     message: `the description of tree ${hash.slice(0, 12)} cannot be read`,
     details: [path],
-    hint: "run `csp install` to build it again, or update csp",
+    hint: "run `csp verify --repair`, or update csp",
   });
 }
 
