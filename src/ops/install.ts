@@ -18,7 +18,7 @@ import {
   readLockfile,
 } from "./project.ts";
 import type { Registry } from "./registry.ts";
-import { readText } from "./text.ts";
+import { readBytes } from "./text.ts";
 import { stampKey } from "./up-to-date.ts";
 
 export interface InstallOptions {
@@ -112,8 +112,8 @@ export async function applyInstall(
 function remember(ctx: Context, hash: string): void {
   const paths = hostPaths(ctx.dataRoot);
   const description = readTree(paths, hash);
-  const allowlist = readText(ctx.project.allowlist);
-  const lockfile = readText(ctx.project.lockfile);
+  const allowlist = readBytes(ctx.project.allowlist);
+  const lockfile = readBytes(ctx.project.lockfile);
   if (description === undefined || allowlist === undefined || lockfile === undefined) return;
   writeStamp(paths, stampKey(ctx, allowlist, lockfile), description);
 }

@@ -20,11 +20,11 @@ export async function returnToKnownTree(
 ): Promise<(KnownTree & { changes: RootChange[] }) | undefined> {
   const known = findKnownTree(ctx);
   if (known === undefined) return undefined;
-  const { description, lockfileText } = known;
+  const { description, lockfile } = known;
   const paths = hostPaths(ctx.dataRoot);
   if (!hasWholeTree(paths, description)) {
     if (description.linker !== "isolated") return undefined;
-    rebuild(paths.tmp, description, lockfileText, ctx);
+    rebuild(paths.tmp, description, new TextDecoder().decode(lockfile), ctx);
   }
   const before = known.from === undefined ? undefined : readTree(paths, known.from);
   await switchTo(ctx, description.hash, reason);

@@ -7,14 +7,15 @@ import { missingInstances, type TreeDescription } from "../tree/description.ts";
 import { hostPaths } from "../tree/layout.ts";
 import { readStamp, stampHash } from "../tree/stamp.ts";
 import type { Context } from "./context.ts";
-import { readText } from "./text.ts";
+import { readBytes } from "./text.ts";
 
 export type Surroundings = Pick<Context, "project" | "dataRoot" | "platform" | "version">;
 
 /** A tree that needs no closer look: its packages are all here. */
 export interface KnownTree {
   description: TreeDescription;
-  lockfileText: string;
+  /** The project's lockfile, not decoded: mostly only its hash is needed. */
+  lockfile: Uint8Array;
   /** The tree that is current now. */
   from: LockfileHash | undefined;
   /** True where it is current and whole: nothing is to be done. */
@@ -27,18 +28,18 @@ export interface KnownTree {
  */
 export function findKnownTree(ctx: Surroundings): KnownTree | undefined {
   const paths = hostPaths(ctx.dataRoot);
-  const lockfileText = readText(ctx.project.lockfile);
-  const allowlistText = readText(ctx.project.allowlist);
-  if (lockfileText === undefined || allowlistText === undefined) return undefined;
-  const description = readStamp(paths, stampKey(ctx, allowlistText, lockfileText));
+  const lockfile = readBytes(ctx.project.lockfile);
+  const allowlist = readBytes(ctx.project.allowlist);
+  if (lockfile === undefined || allowlist === undefined) return undefined;
+  const description = readStamp(paths, stampKey(ctx, allowlist, lockfile));
   if (description === undefined || missingInstances(paths, description.instances).length > 0) return undefined;
   const from = readCurrent(paths);
   const isCurrent = from === description.hash && hasWholeTree(paths, description);
-  return { description, lockfileText, from, isCurrent };
+  return { description, lockfile, from, isCurrent };
 }
 
 /** Everything that decides which tree a project means on this host. */
-export function stampKey(ctx: Surroundings, allowlistText: string, lockfileText: string): string {
+export function stampKey(ctx: Surroundings, allowlist: Uint8Array, lockfile: Uint8Array): string {
   const settings = [ctx.version, platformName(ctx.platform), ctx.project.directory];
-  return stampHash([...settings, stampHash(allowlistText), stampHash(lockfileText)].join("\n"));
+  return stampHash([...settings, stampHash(allowlist), stampHash(lockfile)].join("\n"));
 }
