@@ -96,14 +96,7 @@ export async function applyInstall(
   // The lockfile first: a crash in between leaves an allowlist that does not allow more than is locked.
   const edits = [plan.lock.edit, ...(options.edits ?? [])];
   const outcome = await applyHost(ctx, plan.host, open, edits, options.reason);
-  for (const remark of plan.host.tree.installScripts.length > 0 && outcome.instances > 0
-    ? [plan.host.tree.installScripts]
-    : []) {
-    ctx.warn({
-      code: "CSP_WARN_INSTALL_SCRIPTS",
-      message: `${remark.length === 1 ? "a package has an install script" : `${remark.length} packages have install scripts`}, which csp never runs: ${remark.join(", ")}`,
-    });
-  }
+  if (outcome.instances > 0) warnOfInstallScripts(ctx, plan.host.tree.installScripts);
   remember(ctx, outcome.hash);
   return { ...outcome, plan };
 }
@@ -116,4 +109,15 @@ function remember(ctx: Context, hash: string): void {
   const lockfile = readBytes(ctx.project.lockfile);
   if (description === undefined || allowlist === undefined || lockfile === undefined) return;
   writeStamp(paths, stampKey(ctx, allowlist, lockfile), description);
+}
+
+/** Said once, when something was built: csp never runs them, and some packages do not work without. */
+function warnOfInstallScripts(ctx: Context, packages: readonly string[]): void {
+  if (packages.length === 0) return;
+  const count =
+    packages.length === 1 ? "a package has an install script" : `${packages.length} packages have install scripts`;
+  ctx.warn({
+    code: "CSP_WARN_INSTALL_SCRIPTS",
+    message: `${count}, which csp never runs: ${packages.join(", ")}`,
+  });
 }
