@@ -25,16 +25,12 @@ export interface CommonOptions {
 export interface Session {
   /** The context of ops, made at first use; with `here` the project is the working directory, not one above it. */
   context: (options?: { here: boolean }) => Context;
-  /** The command as people type it: `csp install`. */
-  title: string;
   /** The word that was typed for the command: its name or an alias. */
   invokedAs: string;
   paint: Paint;
   /** True where a person can be asked: terminals at both ends, and not in CI. */
   canAsk: boolean;
   inCi: boolean;
-  /** Columns of the terminal that shows the result; undefined where it is none. */
-  columns: number | undefined;
   verbose: number;
   /** Leaves signals to a child while `body` runs. */
   withoutSignals: <T>(body: () => Promise<T>) => Promise<T>;

@@ -18,7 +18,7 @@ import { addCommonOptions, commandName, usageError } from "./options.ts";
 import { createPaint, wantsColour } from "./paint.ts";
 import { createReporter, type Reporter } from "./progress.ts";
 import { handleSignals, type Interrupt } from "./signals.ts";
-import { isTerminal, resultColumns, writeMessage, writeResult } from "./terminal.ts";
+import { isTerminal, writeMessage, writeResult } from "./terminal.ts";
 
 /** Runs csp with these arguments and ends the process. */
 export async function main(words: readonly string[]): Promise<void> {
@@ -154,12 +154,10 @@ async function createSession(
       context ??= createContext(options, title, { reporter, interrupt, warn, here: how?.here === true });
       return context;
     },
-    title,
     invokedAs,
     paint,
     inCi,
     canAsk: !inCi && !options.json && isTerminal(0) && isTerminal(2),
-    columns: resultColumns(),
     verbose: options.verbose ?? 0,
     async withoutSignals(body) {
       const resume = interrupt.suspend();

@@ -3,7 +3,7 @@ import type { PackageChange } from "../core/lockfile-diff.ts";
 import { formatSize } from "../core/quantity.ts";
 import type { RootChange } from "../core/root-changes.ts";
 import { short } from "../ops/current-tree.ts";
-import type { HostPlan } from "../ops/host-plan.ts";
+import { type HostPlan, isNothingToDo } from "../ops/host-plan.ts";
 import type { InstallOutcome, InstallPlan } from "../ops/install.ts";
 import type { KnownTree } from "../ops/up-to-date.ts";
 import type { Report, Session } from "./command.ts";
@@ -32,8 +32,7 @@ export function counted(count: number, noun: string): string {
 
 /** What an installation would do. */
 export function installPlanLines(plan: HostPlan, paint: Paint): string[] {
-  if (!plan.switches && plan.treeExists && plan.blobs.length === 0)
-    return [`nothing to do: ${short(plan.tree.hash)} is current`];
+  if (isNothingToDo(plan)) return [`nothing to do: ${short(plan.tree.hash)} is current`];
   const lines: string[] = [];
   if (plan.fetches > 0) {
     const unknown = plan.unknownSizes > 0 ? ` and ${counted(plan.unknownSizes, "package")} of unknown size` : "";

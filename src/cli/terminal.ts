@@ -18,11 +18,6 @@ export function isTerminal(fd: 0 | 1 | 2): boolean {
   return (fd === 0 ? process.stdin : fd === 1 ? process.stdout : process.stderr).isTTY === true;
 }
 
-/** Columns of the terminal that shows the result; undefined where none does. */
-export function resultColumns(): number | undefined {
-  return isTerminal(1) ? process.stdout.columns : undefined;
-}
-
 /** Writes the result. A reader that went away is no failure: what it wanted to read, it has read. */
 export async function writeResult(text: string): Promise<void> {
   try {

@@ -3,7 +3,7 @@ import type { Allowlist } from "../core/allowlist.ts";
 import type { Edit } from "../core/allowlist-edit.ts";
 import { CspError } from "../core/errors.ts";
 import type { PackageSpec } from "../core/package-spec.ts";
-import { formatAge } from "../core/quantity.ts";
+import { formatAge, formatDuration } from "../core/quantity.ts";
 import type { Packument } from "../registry/packument.ts";
 import { type ChosenVersion, chooseVersion } from "../resolve/choose-version.ts";
 import type { Context } from "./context.ts";
@@ -35,7 +35,7 @@ export async function chooseVersions(
       const found = await chooseVersion({ kind, text }, candidatesOf(packument), (version) =>
         heldBack(ctx, allowlist, packument, version),
       );
-      if (found.version === undefined) throw noVersion(name, kind, text, found, packument);
+      if (found.version === undefined) throw noVersion(name, kind, text, found, packument, allowlist);
       return { key, name, version: found.version, asked: text, skipped: found.skipped };
     }),
   );
@@ -67,11 +67,18 @@ function heldBack(ctx: Context, allowlist: Allowlist, packument: Packument, vers
   return `published ${formatAge(ctx.now() - published)} ago, held until ${new Date(allowedFrom).toISOString()}`;
 }
 
-function noVersion(name: string, kind: string, asked: string, found: ChosenVersion, packument: Packument): CspError {
+function noVersion(
+  name: string,
+  kind: string,
+  asked: string,
+  found: ChosenVersion,
+  packument: Packument,
+  { minimumReleaseAge = 0 }: Allowlist,
+): CspError {
   const { newest, skipped } = found;
   if (skipped.length > 0) {
     return new CspError("CSP_TOO_YOUNG", {
-      message: `every version of \`${name}\` that matches \`${asked}\` is held back by \`minimumReleaseAge\``,
+      message: `every version of \`${name}\` that matches \`${asked}\` is held back by \`minimumReleaseAge: ${formatDuration(minimumReleaseAge)}\``,
       details: skipped.slice(0, 5).map(({ version, why }) => `${version}: ${why}`),
       hint: "wait, or allow an older version by its number",
     });
