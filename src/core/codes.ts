@@ -61,6 +61,18 @@ const table = {
   CSP_GC_PARTIAL: { exit: 75, meaning: "some of what is not needed could not be removed; the rest was" },
   CSP_BIN_MISSING: { exit: 6, meaning: "no allowlisted package in the current tree has that binary" },
 
+  // stores
+  CSP_STORE_ADDRESS: { exit: 2, meaning: "that is no address of a store, or one csp refuses to use" },
+  CSP_STORE_DENIED: { exit: 2, meaning: "the store refused the credentials, or what they may do" },
+  CSP_STORE_READ_ONLY: { exit: 2, meaning: "the store can only be read" },
+  CSP_STORE_MISSING: { exit: 4, meaning: "the store lacks an object that is referred to" },
+  CSP_STORE_CORRUPT: { exit: 4, meaning: "the store has other bytes than it promised" },
+  CSP_STORE_INVALID: { exit: 4, meaning: "the store's root or a release in it cannot be read" },
+  CSP_STORE_NEWER: { exit: 2, meaning: "the store was written by a newer csp" },
+  CSP_STORE_UNREACHABLE: { exit: 75, meaning: "the store does not answer" },
+  CSP_STORE_ANSWER: { exit: 75, meaning: "the store answered something that is not what was asked for" },
+  CSP_STORE_BUSY: { exit: 75, meaning: "others changed the store again and again meanwhile" },
+
   // 75: temporary
   CSP_OFFLINE: { exit: 75, meaning: "bytes are missing here and `--offline` forbids fetching them" },
   CSP_REGISTRY_UNREACHABLE: { exit: 75, meaning: "the registry does not answer" },

@@ -2,11 +2,11 @@
 import { CspError } from "../core/errors.ts";
 import { checkRegistryName } from "../core/package-name.ts";
 import { quoted } from "../core/quote.ts";
+import { createWatchdog, type TimeLimits } from "../net/watchdog.ts";
 import type { NpmConfiguration } from "./config.ts";
 import { fetchPackument, type Packument } from "./packument.ts";
 import type { RequestContext } from "./request.ts";
 import { askTarballSize, fetchTarball, openTarball, type TarballRequest, type TarballStream } from "./tarball.ts";
-import { createWatchdog, type TimeLimits } from "./watchdog.ts";
 
 export interface RegistryClientOptions {
   configuration: NpmConfiguration;

@@ -1,5 +1,6 @@
 /** One request to a registry: credentials, redirects, time limits, retries. Bodies are read by the caller. */
 import type { CspError } from "../core/errors.ts";
+import type { TimeLimits, Watch, Watchdog } from "../net/watchdog.ts";
 import type { NpmConfiguration } from "./config.ts";
 import { type Credentials, isUnderPrefix } from "./credentials.ts";
 import {
@@ -12,7 +13,6 @@ import {
   showUrl,
   unreachable,
 } from "./failures.ts";
-import type { TimeLimits, Watch, Watchdog } from "./watchdog.ts";
 
 /** What all requests of one client share. */
 export interface RequestContext {

@@ -19,7 +19,7 @@ export const layers: readonly (readonly string[])[] = [
   ["cli"],
   ["ops"],
   ["resolve", "registry", "store", "tree", "run"],
-  ["fs"],
+  ["fs", "net"],
   ["core"],
 ];
 

@@ -25,10 +25,12 @@ export interface Watch {
 }
 
 export interface Watchdog {
-  watch(): Watch;
+  /** `own` replaces limits for this request. */
+  watch(own?: Partial<TimeLimits>): Watch;
 }
 
 interface Watched {
+  limits: TimeLimits;
   started: number;
   active: number;
   stop(reason: "idle" | "total" | "cancelled"): void;
@@ -43,8 +45,8 @@ export function createWatchdog(limits: TimeLimits, signal: AbortSignal | undefin
   const check = (): void => {
     const now = performance.now();
     for (const entry of watched) {
-      if (now - entry.started > limits.totalMs) entry.stop("total");
-      else if (now - entry.active > limits.idleMs) entry.stop("idle");
+      if (now - entry.started > entry.limits.totalMs) entry.stop("total");
+      else if (now - entry.active > entry.limits.idleMs) entry.stop("idle");
     }
   };
   signal?.addEventListener(
@@ -56,7 +58,7 @@ export function createWatchdog(limits: TimeLimits, signal: AbortSignal | undefin
   );
 
   return {
-    watch() {
+    watch(own) {
       const controller = new AbortController();
       const now = performance.now();
       let stopped: Watch["stopped"];
@@ -68,6 +70,7 @@ export function createWatchdog(limits: TimeLimits, signal: AbortSignal | undefin
         }
       };
       const entry: Watched = {
+        limits: { ...limits, ...own },
         started: now,
         active: now,
         stop(reason) {

@@ -1,0 +1,19 @@
+/** From an address to a store. Each kind is loaded when an address names it. */
+import { CspError } from "../core/errors.ts";
+import { quoted } from "../core/quote.ts";
+import type { Store, StoreOptions } from "./store.ts";
+
+/**
+ * Opens `file:…` or a path, `s3://…`, `postgres://…`, `http(s)://…` or `oci://…`. No request is made. Throws
+ * CSP_STORE_ADDRESS for anything else, and what is wrong with the credentials' configuration.
+ */
+export async function openStore(address: string, _options: StoreOptions): Promise<Store> {
+  const scheme = /^([A-Za-z][A-Za-z0-9+.-]+):/.exec(address)?.[1]?.toLowerCase();
+  switch (scheme) {
+    default:
+      throw new CspError("CSP_STORE_ADDRESS", {
+        message: `${quoted(address)} is no address of a store`,
+        hint: "write `file:/srv/csp`, `s3://bucket/prefix`, `postgres://host/database`, `https://host/path` or `oci://host/repository`",
+      });
+  }
+}
