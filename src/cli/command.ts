@@ -17,6 +17,7 @@ export interface CommonOptions {
   reason?: string;
   lockTimeout?: string;
   resolveTimeout?: string;
+  minimumFreeSpace?: string;
   trustProjectNpmrc?: boolean;
   yes?: boolean;
 }

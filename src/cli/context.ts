@@ -3,7 +3,7 @@ import { existsSync } from "node:fs";
 import { availableParallelism, homedir, tmpdir } from "node:os";
 import { resolve } from "node:path";
 import { CspError, type Warning } from "../core/errors.ts";
-import { durationForm, parseDuration } from "../core/quantity.ts";
+import { durationForm, parseDuration, parseSize, sizeForm } from "../core/quantity.ts";
 import { detectPlatform } from "../fs/host-platform.ts";
 import { describeHolder } from "../fs/lock-holder.ts";
 import type { Context } from "../ops/context.ts";
@@ -45,6 +45,7 @@ export function createContext(
     trustProject: options.trustProjectNpmrc === true,
     resolveTimeoutMs: duration(options.resolveTimeout ?? env.CSP_RESOLVE_TIMEOUT, "--resolve-timeout", 300_000),
     lockTimeoutMs: duration(options.lockTimeout ?? env.CSP_LOCK_TIMEOUT, "--lock-timeout", 600_000),
+    minimumFreeSpace: size(options.minimumFreeSpace ?? env.CSP_MINIMUM_FREE_SPACE, "--minimum-free-space"),
     now: Date.now,
     signal: outside.interrupt.signal,
     progress: outside.reporter.progress,
@@ -58,4 +59,11 @@ function duration(text: string | undefined, name: string, otherwise: number): nu
   const parsed = parseDuration(text);
   if (parsed !== undefined) return parsed;
   throw new CspError("CSP_CONFIG", { message: `\`${name} ${text}\` is no duration`, hint: `write ${durationForm}` });
+}
+
+function size(text: string | undefined, name: string): number | undefined {
+  if (text === undefined || text === "") return undefined;
+  const parsed = parseSize(text);
+  if (parsed !== undefined) return parsed;
+  throw new CspError("CSP_CONFIG", { message: `\`${name} ${text}\` is no size`, hint: `write ${sizeForm}` });
 }

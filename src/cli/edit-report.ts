@@ -6,6 +6,7 @@ import { underInstallLock } from "../ops/host-locks.ts";
 import type { InstallOutcome } from "../ops/install.ts";
 import { readAllowlist } from "../ops/project.ts";
 import type { CommandModule, CommonOptions, Report, Session } from "./command.ts";
+import { addSpaceOption } from "./options.ts";
 import { changeLines, counted, formatTook, installData, installLines, installPlanLines } from "./summary.ts";
 
 export interface EditFlags extends CommonOptions {
@@ -44,6 +45,7 @@ export function editByName<Flags extends EditFlags>(
       command
         .argument("<name...>", "as scripts import it")
         .option("--lockfile-only", "change the project's files, not this host");
+      addSpaceOption(command);
     },
     run: (session, args, options) =>
       runEdits(session, options, async () => ({

@@ -23,6 +23,11 @@ export function addCommonOptions(command: Command, mutates: boolean): void {
     .option("--reason <text>", "why; kept in this host's journal");
 }
 
+/** Declares how much an installation must leave free, for commands that install. */
+export function addSpaceOption(command: Command): void {
+  command.option("--minimum-free-space <size>", "what must stay free on the disk, as in 500MB");
+}
+
 /** Options that take the next word as their value, before a command. */
 const valued = new Set(["-C", "--cwd", "--data-dir", "--reporter", "--lock-timeout", "--resolve-timeout", "--reason"]);
 

@@ -7,6 +7,7 @@ import {
   describe,
   place,
   type Report,
+  readBoolean,
   readChoice,
   readCount,
   readDuration,
@@ -32,6 +33,8 @@ export interface AllowlistSettings {
   sizeCap: { warn?: number; block?: number };
   /** Milliseconds. */
   minimumReleaseAge: number | undefined;
+  /** Bytes that an installation leaves free on a host's disk. */
+  minimumFreeSpace: number | undefined;
   /** The address of a store; never holds a password. */
   store?: string;
   gc: {
@@ -41,16 +44,28 @@ export interface AllowlistSettings {
     treeGrace: number;
     /** Milliseconds that a blob stays in the store once no release needs it. */
     blobGrace: number;
+    /** Collect after every switch. */
+    auto: boolean;
   };
 }
 
 /** Every key an allowlist can have at the top, and inside its settings. The JSON Schema names the same. */
 export const knownKeys = {
-  top: ["packages", "registry", "linker", "platforms", "sizeCap", "minimumReleaseAge", "store", "gc"],
+  top: [
+    "packages",
+    "registry",
+    "linker",
+    "platforms",
+    "sizeCap",
+    "minimumReleaseAge",
+    "minimumFreeSpace",
+    "store",
+    "gc",
+  ],
   entry: ["version", "enabled", "optional", "reason"],
   registry: ["url", "scopes"],
   sizeCap: ["warn", "block"],
-  gc: ["keepPrevious", "treeGrace", "blobGrace"],
+  gc: ["keepPrevious", "treeGrace", "blobGrace", "auto"],
 } as const;
 
 /** The systems and processors of Node and Bun; others are taken for a slip. */
@@ -78,11 +93,13 @@ export function readSettings(top: ReadonlyMap<string, YamlPair>, report: Report)
     platforms: readPlatforms(top.get("platforms"), report),
     sizeCap: { ...(warn === undefined ? {} : { warn }), ...(block === undefined ? {} : { block }) },
     minimumReleaseAge: readDuration(top.get("minimumReleaseAge"), report),
+    minimumFreeSpace: readSize(top.get("minimumFreeSpace"), report),
     ...(store === undefined ? {} : { store }),
     gc: {
       keepPrevious: readCount(gc.get("keepPrevious"), 1000, report) ?? 1,
       treeGrace: readDuration(gc.get("treeGrace"), report) ?? hour,
       blobGrace: readDuration(gc.get("blobGrace"), report) ?? 24 * hour,
+      auto: readBoolean(gc.get("auto"), report) ?? false,
     },
   };
 }

@@ -81,7 +81,7 @@ const table = {
   CSP_REGISTRY_ANSWER: { exit: 75, meaning: "the registry answered something that is not what was asked for" },
   CSP_LOCK_TIMEOUT: { exit: 75, meaning: "another csp holds the lock for longer than was allowed" },
   CSP_LOCKS_UNSUPPORTED: { exit: 2, meaning: "the file system does not support kernel locks" },
-  CSP_DISK_FULL: { exit: 75, meaning: "no space is left on the device or in the quota" },
+  CSP_DISK_FULL: { exit: 75, meaning: "the disk or the quota is full, or would be" },
   CSP_READ_ONLY: { exit: 75, meaning: "the file system or directory cannot be written" },
   CSP_IO: { exit: 75, meaning: "the operating system failed a file operation" },
   CSP_TIMEOUT: { exit: 75, meaning: "a time limit that the user set has passed" },

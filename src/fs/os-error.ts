@@ -16,7 +16,7 @@ interface Sense {
   hint?: string;
 }
 
-const freeSpace = "free some space there, then run the same command again";
+const freeSpace = "free some space there, for example with `csp gc`, then run the same command again";
 const permissions = "run csp as the owner of that place, or change its permissions";
 
 const senses: Readonly<Record<string, Sense>> = {

@@ -44,6 +44,8 @@ export interface Context {
   trustProject: boolean;
   resolveTimeoutMs: number;
   lockTimeoutMs: number;
+  /** Bytes that an installation must leave free; absent: what the allowlist says. */
+  minimumFreeSpace?: number | undefined;
   now: () => number;
   signal: AbortSignal;
   progress: (progress: Progress) => void;

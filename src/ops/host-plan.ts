@@ -17,6 +17,7 @@ import { missingInstances, readTree, type TreeDescription } from "../tree/descri
 import { readInstance } from "../tree/instance-description.ts";
 import { blobPath, type HostPaths, hostPaths, treePath } from "../tree/layout.ts";
 import type { Context } from "./context.ts";
+import { estimateNeeds, requireSpace } from "./preflight.ts";
 import { fileNames } from "./project.ts";
 
 /** Everything to be done for one digest. */
@@ -56,7 +57,7 @@ export function isNothingToDo(plan: HostPlan): boolean {
   return !plan.switches && plan.treeExists && plan.blobs.length === 0;
 }
 
-/** Plans the tree of a lockfile on this host. Throws CSP_PLATFORM, CSP_SIZE_CAP or CSP_OFFLINE. */
+/** Plans the tree of a lockfile on this host. Throws CSP_PLATFORM, CSP_SIZE_CAP, CSP_OFFLINE or CSP_DISK_FULL. */
 export function planHost(ctx: Context, allowlist: Allowlist, lockfile: Lockfile, lockfileText: string): HostPlan {
   const paths = hostPaths(ctx.dataRoot);
   const tree = planTree(lockfile, buildGraph(lockfile, fileNames(ctx).lockfile), ctx.platform);
@@ -80,6 +81,7 @@ export function planHost(ctx: Context, allowlist: Allowlist, lockfile: Lockfile,
   };
   checkSize(ctx, allowlist, plan);
   if (ctx.offline && fetched.length > 0) throw offlineError(fetched);
+  requireSpace(paths.root, estimateNeeds(blobs), ctx.minimumFreeSpace ?? allowlist.minimumFreeSpace ?? 0);
   return plan;
 }
 

@@ -4,6 +4,7 @@ import { type Choice, chooseVersions, editsOf } from "../../ops/add.ts";
 import { readAllowlist } from "../../ops/project.ts";
 import type { CommandModule } from "../command.ts";
 import { type EditFlags, runEdits } from "../edit-report.ts";
+import { addSpaceOption } from "../options.ts";
 import type { Paint } from "../paint.ts";
 
 export const add: CommandModule<EditFlags> = {
@@ -11,6 +12,7 @@ export const add: CommandModule<EditFlags> = {
     command
       .argument("<spec...>", "name, name@1.2.3, name@^1, name@tag, or alias@npm:name@1.2.3")
       .option("--lockfile-only", "change the project's files, not this host");
+    addSpaceOption(command);
   },
   async run(session, args, options) {
     const specs = args.map(parsePackageSpec);

@@ -3,6 +3,7 @@ import { applyInstall, planInstall, readProject, warnOfHold } from "../../ops/in
 import { returnToKnownTree } from "../../ops/return.ts";
 import { findKnownTree } from "../../ops/up-to-date.ts";
 import type { CommandModule, CommonOptions } from "../command.ts";
+import { addSpaceOption } from "../options.ts";
 import { changeLines, installData, installLines, installPlanLines, knownReport } from "../summary.ts";
 
 interface InstallFlags extends CommonOptions {
@@ -15,6 +16,7 @@ export const install: CommandModule<InstallFlags> = {
       .option("--frozen-lockfile", "refuse to write a lockfile; the default in CI and of `csp ci`")
       .option("--no-frozen-lockfile", "write the lockfile where needed, also in CI")
       .option("--offline", "use what is on this host; open no socket");
+    addSpaceOption(command);
   },
   async run(session, _args, options) {
     const started = performance.now();

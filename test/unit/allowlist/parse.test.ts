@@ -52,7 +52,8 @@ describe("a valid allowlist", () => {
       sizeCap: { warn: 150_000_000, block: 300_000_000 },
       minimumReleaseAge: 259_200_000,
       store: "s3://script-packages/prod",
-      gc: { keepPrevious: 2, treeGrace: 7_200_000, blobGrace: 129_600_000 },
+      minimumFreeSpace: 500_000_000,
+      gc: { keepPrevious: 2, treeGrace: 7_200_000, blobGrace: 129_600_000, auto: true },
     });
   });
 
@@ -65,7 +66,8 @@ describe("a valid allowlist", () => {
       platforms: undefined,
       sizeCap: {},
       minimumReleaseAge: undefined,
-      gc: { keepPrevious: 1, treeGrace: 3_600_000, blobGrace: 86_400_000 },
+      minimumFreeSpace: undefined,
+      gc: { keepPrevious: 1, treeGrace: 3_600_000, blobGrace: 86_400_000, auto: false },
     });
   });
 
@@ -157,6 +159,8 @@ describe("mistakes in settings", () => {
     ["sizeCap: { warn: 150 }", "1:18", "a number and a unit"],
     ["sizeCap: { warn: 1GB, block: 1MB }", "1:30", "smaller than `warn`"],
     ["minimumReleaseAge: 3", "1:20", "a number and a unit"],
+    ["minimumFreeSpace: 500", "1:19", "a number and a unit"],
+    ["gc: { auto: yes }", "1:13", "`auto` is `true` or `false`, not"],
     ["minimumReleaseAge: 3 days", "1:20", "a number and a unit"],
     ["store: /srv/csp", "1:8", "`file:/srv/csp`"],
     ["store: s4://bucket", "1:8", "did you mean `s3:`?"],

@@ -21,7 +21,8 @@ platforms: [linux-x64, linux-arm64-musl, darwin-arm64]
 sizeCap: { warn: 150MB, block: 300MB }
 minimumReleaseAge: 3d
 store: s3://script-packages/prod
-gc: { keepPrevious: 2, treeGrace: 2h, blobGrace: 36h }
+minimumFreeSpace: 500MB
+gc: { keepPrevious: 2, treeGrace: 2h, blobGrace: 36h, auto: true }
 `;
 
 /** Valid allowlists by what is special about them. */

@@ -1,8 +1,12 @@
-import { describe, expect, test } from "bun:test";
-import { openSync, readdirSync } from "node:fs";
+import { afterEach, beforeEach, describe, expect, test } from "bun:test";
+import { openSync, readdirSync, readFileSync } from "node:fs";
+import { join } from "node:path";
 import { CspError } from "../../../src/core/errors.ts";
 import { systemError } from "../../../src/fs/libc.ts";
 import { describeOsError, guarded, osCode, quotedPath } from "../../../src/fs/os-error.ts";
+import { testNeeding } from "../../support/needs.ts";
+import { makeTemp, removeTree } from "../../support/temp.ts";
+import { type Outcome, runChild, withMount } from "./child.ts";
 
 const failed = (code: string) => Object.assign(new Error(code), { code, errno: -1, syscall: "write", path: "/data/x" });
 
@@ -93,3 +97,70 @@ test("a path in a message shows nothing that a terminal would act on", () => {
 function fail(error: unknown): never {
   throw error;
 }
+
+/** Replaces a file in a process whose system refuses; `before` is how. */
+function replaceWhere(before: readonly string[], path: string): Outcome {
+  return runChild(`replaceFile(${JSON.stringify(path)}, "text")`, before);
+}
+
+describe("what a system really refuses", () => {
+  let directory: string;
+  beforeEach(() => {
+    directory = makeTemp();
+  });
+  afterEach(() => removeTree(directory));
+
+  testNeeding(["root", "linux"], "a full disk: CSP_DISK_FULL, and nothing is left of it", () => {
+    const lines = `
+      let error;
+      try { replaceFile("/mnt/file", Buffer.alloc(200_000)) } catch (thrown) { error = thrown }
+      return [error.code, error.data.os, fs.readdirSync("/mnt")];`;
+    const full = withMount("mount -t tmpfs -o size=64k tmpfs /mnt");
+    expect(runChild(lines, full)).toEqual({ value: ["CSP_DISK_FULL", "ENOSPC", []] });
+  });
+
+  testNeeding(["root", "linux"], "no inode left: CSP_DISK_FULL", () => {
+    const full = withMount("mount -t tmpfs -o size=64k,nr_inodes=1 tmpfs /mnt");
+    expect(replaceWhere(full, "/mnt/file")).toMatchObject({ code: "CSP_DISK_FULL", os: "ENOSPC" });
+  });
+
+  testNeeding(["root", "linux"], "a file system that is mounted read-only: CSP_READ_ONLY", () => {
+    const readOnly = withMount("mount -t tmpfs -o ro tmpfs /mnt");
+    expect(replaceWhere(readOnly, "/mnt/file")).toMatchObject({ code: "CSP_READ_ONLY", os: "EROFS" });
+  });
+
+  testNeeding(["linux"], "no more open files: CSP_IO", () => {
+    const lines = `
+      try { for (;;) fs.openSync("/dev/null") } catch {}
+      replaceFile(${JSON.stringify(join(directory, "file"))}, "text");`;
+    const few = ["prlimit", "--nofile=64:64", "--"];
+    expect(runChild(lines, few)).toMatchObject({ code: "CSP_IO", os: "EMFILE" });
+    expect(readdirSync(directory)).toEqual([]);
+  });
+
+  for (const [os, call, code] of [
+    ["EIO", "fsync", "CSP_IO"],
+    ["ENOSPC", "fsync", "CSP_DISK_FULL"],
+    ["EDQUOT", "rename,renameat,renameat2", "CSP_DISK_FULL"],
+  ] as const) {
+    testNeeding(["strace", "linux"], `${os} of ${call}: ${code}, and nothing is left of it`, () => {
+      const inject = ["strace", "-qq", "-o", "/dev/null", "-e", `trace=${call}`, "-e", `inject=${call}:error=${os}`];
+      expect(replaceWhere(inject, join(directory, "file"))).toMatchObject({ code, os });
+      expect(readdirSync(directory)).toEqual([]);
+    });
+  }
+
+  for (const [os, code] of [
+    ["EIO", "CSP_IO"],
+    ["EDQUOT", "CSP_DISK_FULL"],
+  ] as const) {
+    testNeeding(["strace", "linux"], `${os} of a write: ${code}`, () => {
+      const file = join(directory, "file");
+      const calls = "write,pwrite64";
+      const inject = ["-e", `trace=${calls}`, "-e", `inject=${calls}:error=${os}`, "-P", file];
+      const lines = `appendRecord(${JSON.stringify(file)}, "text");`;
+      expect(runChild(lines, ["strace", "-qq", "-o", "/dev/null", ...inject])).toMatchObject({ code, os });
+      expect(readFileSync(file, "utf8")).toBe("");
+    });
+  }
+});
