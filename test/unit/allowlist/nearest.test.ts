@@ -2,7 +2,17 @@ import { expect, test } from "bun:test";
 import fc from "fast-check";
 import { nearest } from "../../../src/core/nearest.ts";
 
-const settings = ["packages", "registry", "linker", "platforms", "sizeCap", "minimumReleaseAge", "minimumFreeSpace", "store", "gc"];
+const settings = [
+  "packages",
+  "registry",
+  "linker",
+  "platforms",
+  "sizeCap",
+  "minimumReleaseAge",
+  "minimumFreeSpace",
+  "store",
+  "gc",
+];
 
 test.each([
   ["registy", "registry"],
