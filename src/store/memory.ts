@@ -1,5 +1,5 @@
 /** A store in memory: the contract in its smallest form, for tests and as the model that the others are compared with. */
-import type { StoreKey } from "../core/store-key.ts";
+import { digestOfKey, type StoreKey } from "../core/store-key.ts";
 import { badAnswer, missing } from "./failures.ts";
 import { type RootState, randomNonce, type Store } from "./store.ts";
 
@@ -26,21 +26,25 @@ export function createMemoryStore(address = "memory:"): Store {
     address,
     blobs: {
       async size(key) {
+        digestOfKey(key);
         return objects.get(key)?.byteLength;
       },
       async get(key, { maxBytes }) {
+        digestOfKey(key);
         const bytes = objects.get(key);
         if (bytes === undefined) throw missing(address, key);
         if (bytes.byteLength > maxBytes) throw badAnswer(address, `has more than ${maxBytes} bytes under \`${key}\``);
         return bytes.slice();
       },
       async put(key, bytes) {
+        digestOfKey(key);
         if (!objects.has(key)) objects.set(key, bytes.slice());
       },
       async *list() {
         yield [...objects].map(([key, bytes]) => ({ key, size: bytes.byteLength }));
       },
       async delete(key) {
+        digestOfKey(key);
         objects.delete(key);
       },
     },
