@@ -19,6 +19,8 @@ export interface CommonOptions {
   resolveTimeout?: string;
   minimumFreeSpace?: string;
   trustProjectNpmrc?: boolean;
+  store?: string[];
+  channel?: string;
   yes?: boolean;
 }
 

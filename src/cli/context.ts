@@ -7,6 +7,7 @@ import { durationForm, parseDuration, parseSize, sizeForm } from "../core/quanti
 import { detectPlatform } from "../fs/host-platform.ts";
 import { describeHolder } from "../fs/lock-holder.ts";
 import type { Context } from "../ops/context.ts";
+import { absoluteAddress } from "../ops/store-address.ts";
 import type { CommonOptions } from "./command.ts";
 import { dataRoot, findProject, projectIn } from "./place.ts";
 import type { Reporter } from "./progress.ts";
@@ -43,6 +44,8 @@ export function createContext(
     command: title,
     offline: options.offline === true,
     trustProject: options.trustProjectNpmrc === true,
+    stores: (options.store ?? words(env.CSP_STORE)).map((address) => absoluteAddress(address, cwd)),
+    channel: options.channel ?? (env.CSP_CHANNEL || undefined),
     resolveTimeoutMs: duration(options.resolveTimeout ?? env.CSP_RESOLVE_TIMEOUT, "--resolve-timeout", 300_000),
     lockTimeoutMs: duration(options.lockTimeout ?? env.CSP_LOCK_TIMEOUT, "--lock-timeout", 600_000),
     minimumFreeSpace: size(options.minimumFreeSpace ?? env.CSP_MINIMUM_FREE_SPACE, "--minimum-free-space"),
@@ -52,6 +55,10 @@ export function createContext(
     warn: outside.warn,
     waiting: (holder) => outside.reporter.notice(`waiting for ${describeHolder(holder)}`),
   };
+}
+
+function words(text: string | undefined): string[] {
+  return text?.split(/\s+/).filter((word) => word !== "") ?? [];
 }
 
 function duration(text: string | undefined, name: string, otherwise: number): number {

@@ -28,6 +28,20 @@ export function addSpaceOption(command: Command): void {
   command.option("--minimum-free-space <size>", "what must stay free on the disk, as in 500MB");
 }
 
+/** Declares which store a command works with. */
+export function addStoreOption(command: Command): void {
+  command.option(
+    "--store <address>",
+    "a store; again for further ones to read from (env CSP_STORE, `store:`)",
+    (address: string, before?: string[]) => [...(before ?? []), address],
+  );
+}
+
+/** Declares the channel that a command follows or moves. */
+export function addChannelOption(command: Command): void {
+  command.option("--channel <name>", "the channel (env CSP_CHANNEL; default stable)");
+}
+
 /** Options that take the next word as their value, before a command. */
 const valued = new Set(["-C", "--cwd", "--data-dir", "--reporter", "--lock-timeout", "--resolve-timeout", "--reason"]);
 

@@ -7,7 +7,7 @@ export interface Settings {
   registry?: string;
   minimumReleaseAge?: string;
   platform?: string[];
-  store?: string;
+  store?: string[];
 }
 
 /** Asks for the settings that are hard to change later. A signal ends the questions; so does Ctrl-C, as SIGINT would. */

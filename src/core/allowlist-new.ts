@@ -11,7 +11,8 @@ export interface NewAllowlist {
   minimumReleaseAge?: string;
   /** As in `linux-x64`. */
   platforms?: readonly string[];
-  store?: string;
+  /** Addresses of stores; the first is published to. */
+  stores?: readonly string[];
 }
 
 /** A commented allowlist without packages. Throws CSP_ALLOWLIST_INVALID where an option is not a valid setting. */
@@ -45,7 +46,7 @@ export function newAllowlist(options: NewAllowlist, file = "script-packages.yaml
     ]),
     "",
     "# The store that hosts pull from.",
-    ...setting(options.store !== undefined, [`store: ${scalar(options.store ?? "s3://script-packages/prod")}`]),
+    ...setting(options.stores !== undefined, [`store: ${list(options.stores ?? ["s3://script-packages/prod"])}`]),
     "",
   ].join("\n");
   parseAllowlist(text, file);
@@ -54,6 +55,10 @@ export function newAllowlist(options: NewAllowlist, file = "script-packages.yaml
 
 function setting(given: boolean, lines: readonly string[]): string[] {
   return lines.map((line) => (given ? line : `# ${line}`));
+}
+
+function list(values: readonly string[]): string {
+  return values.length === 1 ? scalar(values[0] as string) : `[${values.map(scalar).join(", ")}]`;
 }
 
 function scalar(value: string): string {

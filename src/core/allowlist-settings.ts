@@ -35,8 +35,8 @@ export interface AllowlistSettings {
   minimumReleaseAge: number | undefined;
   /** Bytes that an installation leaves free on a host's disk. */
   minimumFreeSpace: number | undefined;
-  /** The address of a store; never holds a password. */
-  store?: string;
+  /** Addresses of stores in the order they are read; the first is the one that is written. They never hold a password. */
+  stores: readonly string[];
   gc: {
     /** Trees before the current one that stay. */
     keepPrevious: number;
@@ -86,7 +86,6 @@ export function readSettings(top: ReadonlyMap<string, YamlPair>, report: Report)
     report(place(blockPair), "`block` is smaller than `warn`, so the warning would never come");
   }
   const gc = readFields(top.get("gc")?.value, "`gc`", knownKeys.gc, report);
-  const store = readStore(top.get("store"), report);
   return {
     registry: readRegistry(top.get("registry")?.value, report),
     linker: readChoice(top.get("linker"), ["isolated", "hoisted"], report) ?? "isolated",
@@ -94,7 +93,7 @@ export function readSettings(top: ReadonlyMap<string, YamlPair>, report: Report)
     sizeCap: { ...(warn === undefined ? {} : { warn }), ...(block === undefined ? {} : { block }) },
     minimumReleaseAge: readDuration(top.get("minimumReleaseAge"), report),
     minimumFreeSpace: readSize(top.get("minimumFreeSpace"), report),
-    ...(store === undefined ? {} : { store }),
+    stores: readStores(top.get("store"), report),
     gc: {
       keepPrevious: readCount(gc.get("keepPrevious"), 1000, report) ?? 1,
       treeGrace: readDuration(gc.get("treeGrace"), report) ?? hour,
@@ -173,27 +172,40 @@ function describeList(node: YamlNode): string {
   return node.kind === "list" ? "an empty list; leave it out for all platforms" : describe(node);
 }
 
+/** One address, or a list of them. */
+function readStores(pair: YamlPair | undefined, report: Report): string[] {
+  if (pair === undefined) return [];
+  if (pair.value.kind !== "list") {
+    const text = readText(pair, report);
+    return text === undefined ? [] : readStore(text, place(pair), report);
+  }
+  if (pair.value.items.length === 0) report(place(pair), "`store` is an empty list; leave it out instead");
+  return pair.value.items.flatMap((item) => {
+    if (item.kind === "scalar" && typeof item.value === "string") return readStore(item.value, item, report);
+    report(item, `${describe(item)} is not the address of a store`);
+    return [];
+  });
+}
+
 /** Like a registry's address, a store's is never repeated in a message. */
-function readStore(pair: YamlPair | undefined, report: Report): string | undefined {
-  const text = readText(pair, report);
-  if (pair === undefined || text === undefined) return undefined;
+function readStore(text: string, at: Parameters<Report>[0], report: Report): string[] {
   const kind = /^([A-Za-z][A-Za-z0-9+.-]*):/.exec(text)?.[1];
   if (kind === undefined || !storeKinds.includes(kind)) {
     const near = kind === undefined ? undefined : nearest(kind, storeKinds);
     const help = near === undefined ? "such as `s3://bucket/prefix` or `file:/srv/csp`" : `did you mean \`${near}:\`?`;
-    report(place(pair), `\`store\` is the address of a store; ${help}`);
-    return undefined;
+    report(at, `\`store\` is the address of a store; ${help}`);
+    return [];
   }
   // `//user:password@`, `//token@`; Postgres alone has user names that are no secret.
   const authority = /^[a-z0-9]+:\/\/([^/?#]*)@/.exec(text)?.[1];
   const secretUser = authority !== undefined && (kind !== "postgres" || authority.includes(":"));
   if (secretUser || /[?&#][^=&]*(?:pass|pwd|secret|token|signature|credential|key)[^=&]*=/i.test(text)) {
     report(
-      place(pair),
+      at,
       "`store` holds credentials, which never stand in this file",
       "take it out and give it to the host in its environment",
     );
-    return undefined;
+    return [];
   }
-  return text;
+  return [text];
 }

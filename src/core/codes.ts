@@ -63,6 +63,14 @@ const table = {
 
   // stores
   CSP_STORE_ADDRESS: { exit: 2, meaning: "that is no address of a store, or one csp refuses to use" },
+  CSP_STORE_NONE: { exit: 2, meaning: "no store is configured" },
+  CSP_STORE_EMPTY: { exit: 2, meaning: "nothing was published to the store yet" },
+  CSP_STORE_MOVED: { exit: 2, meaning: "the store was moved to another address" },
+  CSP_STORE_OLDER: { exit: 5, meaning: "the store shows an older state than this host has seen" },
+  CSP_STORE_UNSAFE: { exit: 2, meaning: "the store cannot keep several writers apart" },
+  CSP_CHANNEL_UNKNOWN: { exit: 2, meaning: "the store has no channel of that name" },
+  CSP_RELEASE_UNKNOWN: { exit: 2, meaning: "the store has no such release, or more than one" },
+  CSP_PUBLISH_REVOKED: { exit: 75, meaning: "a collection took a publication for abandoned and revoked it" },
   CSP_STORE_DENIED: { exit: 2, meaning: "the store refused the credentials, or what they may do" },
   CSP_STORE_READ_ONLY: { exit: 2, meaning: "the store can only be read" },
   CSP_STORE_MISSING: { exit: 4, meaning: "the store lacks an object that is referred to" },
@@ -95,6 +103,9 @@ const table = {
   CSP_WARN_NPMRC: { exit: 0, meaning: "a part of the npm configuration was ignored" },
   CSP_WARN_HELD: { exit: 0, meaning: "a tree was installed that a rollback had put on hold" },
   CSP_WARN_JOURNAL: { exit: 0, meaning: "a line of this host's journal cannot be read and is left out" },
+  CSP_WARN_STORE: { exit: 0, meaning: "a store could not be used, and csp went on without it" },
+  CSP_WARN_STORE_MOVED: { exit: 0, meaning: "the store was moved, and its new address was used" },
+  CSP_WARN_STORE_WRITERS: { exit: 0, meaning: "the store cannot keep several writers apart; one must be ensured" },
   CSP_WARN_GC_SIZE: { exit: 0, meaning: "what must be kept is larger than `--max-size`" },
 } as const satisfies Record<string, CodeEntry>;
 

@@ -42,6 +42,10 @@ export interface Context {
   command: string;
   offline: boolean;
   trustProject: boolean;
+  /** Absolute addresses of the stores that the user named; empty where the allowlist's count. */
+  stores: readonly string[];
+  /** The channel that the user named. */
+  channel: string | undefined;
   resolveTimeoutMs: number;
   lockTimeoutMs: number;
   /** Bytes that an installation must leave free; absent: what the allowlist says. */

@@ -1,6 +1,7 @@
 import { CspError } from "../../core/errors.ts";
 import { applyInit, planInit } from "../../ops/init.ts";
 import type { CommandModule, CommonOptions } from "../command.ts";
+import { addStoreOption } from "../options.ts";
 import { askSettings } from "../prompts.ts";
 
 interface InitFlags extends CommonOptions {
@@ -8,7 +9,6 @@ interface InitFlags extends CommonOptions {
   registry?: string;
   minimumReleaseAge?: string;
   platform?: string[];
-  store?: string;
 }
 
 export const init: CommandModule<InitFlags> = {
@@ -18,8 +18,8 @@ export const init: CommandModule<InitFlags> = {
       .option("--registry <url>", "the registry; default: what the npm configuration says")
       .option("--minimum-release-age <duration>", "how old a version must be, as in 3d")
       .option("--platform <name...>", "whose blobs are published, as in linux-x64")
-      .option("--store <url>", "where blobs are published")
       .option("-y, --yes", "ask nothing");
+    addStoreOption(command);
   },
   async run(session, _args, options) {
     const ctx = session.context({ here: true });
@@ -41,7 +41,7 @@ export const init: CommandModule<InitFlags> = {
       ...(answers.registry === undefined ? {} : { registryUrl: answers.registry }),
       ...(answers.minimumReleaseAge === undefined ? {} : { minimumReleaseAge: answers.minimumReleaseAge }),
       ...(answers.platform === undefined ? {} : { platforms: answers.platform }),
-      ...(answers.store === undefined ? {} : { store: answers.store }),
+      ...(answers.store === undefined ? {} : { stores: answers.store }),
     });
     if (!options.dryRun) applyInit(edit);
     const lines = options.dryRun

@@ -51,7 +51,7 @@ describe("a valid allowlist", () => {
       ],
       sizeCap: { warn: 150_000_000, block: 300_000_000 },
       minimumReleaseAge: 259_200_000,
-      store: "s3://script-packages/prod",
+      stores: ["s3://script-packages/prod"],
       minimumFreeSpace: 500_000_000,
       gc: { keepPrevious: 2, treeGrace: 7_200_000, blobGrace: 129_600_000, auto: true },
     });
@@ -67,6 +67,7 @@ describe("a valid allowlist", () => {
       sizeCap: {},
       minimumReleaseAge: undefined,
       minimumFreeSpace: undefined,
+      stores: [],
       gc: { keepPrevious: 1, treeGrace: 3_600_000, blobGrace: 86_400_000, auto: false },
     });
   });
@@ -85,7 +86,13 @@ describe("a valid allowlist", () => {
   });
 
   test("a store may name a Postgres user, which is no secret", () => {
-    expect(parse("store: postgres://csp@db.example.com/packages").store).toBe("postgres://csp@db.example.com/packages");
+    expect(parse("store: postgres://csp@db.example.com/packages").stores).toEqual([
+      "postgres://csp@db.example.com/packages",
+    ]);
+    expect(parse("store: [s3://a/b, https://csp.example.com/]").stores).toEqual([
+      "s3://a/b",
+      "https://csp.example.com/",
+    ]);
   });
 });
 
@@ -240,10 +247,10 @@ describe("the allowlist of `csp init`", () => {
 
   test("its commented settings are valid too", () => {
     const settings = newAllowlist({}).replace(/^# (?=[a-zA-Z]+:(?: [^ ]*$| [[{]|$)| {2}(?:url|scopes):)/gm, "");
-    const { registry, sizeCap, minimumReleaseAge, platforms, store } = parse(settings.replace(/^isolated: .*/m, ""));
+    const { registry, sizeCap, minimumReleaseAge, platforms, stores } = parse(settings.replace(/^isolated: .*/m, ""));
     expect(registry.scopes.size).toBe(1);
     expect(sizeCap.block).toBe(300_000_000);
-    expect([minimumReleaseAge, platforms?.length, store]).toEqual([259_200_000, 2, "s3://script-packages/prod"]);
+    expect([minimumReleaseAge, platforms?.length, ...stores]).toEqual([259_200_000, 2, "s3://script-packages/prod"]);
   });
 
   test("says what it was told", () => {
@@ -252,20 +259,20 @@ describe("the allowlist of `csp init`", () => {
       registryUrl: "https://npm.example.com/x/",
       minimumReleaseAge: "36h",
       platforms: ["linux-x64"],
-      store: "file:/srv/csp",
+      stores: ["file:/srv/csp"],
     });
     expect(parse(text)).toMatchObject({
       linker: "hoisted",
       registry: { url: "https://npm.example.com/x/" },
       minimumReleaseAge: 129_600_000,
       platforms: [{ os: "linux", cpu: "x64", libc: "glibc" }],
-      store: "file:/srv/csp",
+      stores: ["file:/srv/csp"],
     });
   });
 
   test("refuses an option that is no setting", () => {
     expect(() => newAllowlist({ minimumReleaseAge: "3" })).toThrow("a mistake");
     expect(() => newAllowlist({ registryUrl: "https://u:p@npm.example.com/" })).toThrow("a mistake");
-    expect(() => newAllowlist({ store: "x\ngc: {}" })).toThrow("a mistake");
+    expect(() => newAllowlist({ stores: ["x\ngc: {}"] })).toThrow("a mistake");
   });
 });

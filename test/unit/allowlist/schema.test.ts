@@ -92,7 +92,7 @@ const patterns: [string, (value: string) => string, string, string[]][] = [
   [
     "store",
     (v) => `store: "${v}"`,
-    properties.store.pattern,
+    definitions.store.pattern,
     [
       "s3://bucket/x",
       "file:/srv/csp",

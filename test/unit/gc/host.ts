@@ -105,6 +105,8 @@ function contextOf(directory: string, clock: { now: number }, warnings: string[]
     command: "csp test",
     offline: true,
     trustProject: false,
+    stores: [],
+    channel: undefined,
     resolveTimeoutMs: 1000,
     lockTimeoutMs: 0,
     now: () => clock.now,

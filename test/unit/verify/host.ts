@@ -114,6 +114,8 @@ function hostAt(root: string, registry: TestRegistry): TestHost {
     command: "csp verify",
     offline: false,
     trustProject: false,
+    stores: [],
+    channel: undefined,
     resolveTimeoutMs: 60_000,
     lockTimeoutMs: 5_000,
     now: Date.now,
