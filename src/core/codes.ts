@@ -71,6 +71,7 @@ const table = {
   CSP_CHANNEL_UNKNOWN: { exit: 2, meaning: "the store has no channel of that name" },
   CSP_RELEASE_UNKNOWN: { exit: 2, meaning: "the store has no such release, or more than one" },
   CSP_PUBLISH_REVOKED: { exit: 75, meaning: "a collection took a publication for abandoned and revoked it" },
+  CSP_STORE_SETTINGS: { exit: 2, meaning: "credentials or settings for reaching the store are missing or unusable" },
   CSP_STORE_DENIED: { exit: 2, meaning: "the store refused the credentials, or what they may do" },
   CSP_STORE_READ_ONLY: { exit: 2, meaning: "the store can only be read" },
   CSP_STORE_MISSING: { exit: 4, meaning: "the store lacks an object that is referred to" },
@@ -106,6 +107,7 @@ const table = {
   CSP_WARN_STORE: { exit: 0, meaning: "a store could not be used, and csp went on without it" },
   CSP_WARN_STORE_MOVED: { exit: 0, meaning: "the store was moved, and its new address was used" },
   CSP_WARN_STORE_WRITERS: { exit: 0, meaning: "the store cannot keep several writers apart; one must be ensured" },
+  CSP_WARN_GC_AUTO: { exit: 0, meaning: "a switch is done, but collecting after it (`gc.auto`) failed in part" },
   CSP_WARN_GC_SIZE: { exit: 0, meaning: "what must be kept is larger than `--max-size`" },
 } as const satisfies Record<string, CodeEntry>;
 

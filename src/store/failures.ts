@@ -12,12 +12,18 @@ export function missing(address: string, key: StoreKey): CspError {
   });
 }
 
-/** No usable answer came; trying again may help. `problem` completes "the store `x` …". */
-export function unreachable(address: string, problem: string, hint?: string, cause?: unknown): CspError {
+/** No usable answer came; trying again may help, not before `retryAfterMs`. `problem` completes "the store `x` …". */
+export function unreachable(
+  address: string,
+  problem: string,
+  hint?: string,
+  cause?: unknown,
+  retryAfterMs?: number,
+): CspError {
   return new CspError("CSP_STORE_UNREACHABLE", {
     message: `the store \`${address}\` ${problem}`,
     hint: hint ?? `check the network and the store, then try again; \`csp store check\` says more`,
-    data: { store: address },
+    data: { store: address, ...(retryAfterMs === undefined ? {} : { retryAfterMs }) },
     ...(cause === undefined ? {} : { cause }),
   });
 }
@@ -46,5 +52,29 @@ export function readOnly(address: string, why: string): CspError {
     message: `the store \`${address}\` can only be read: ${why}`,
     hint: "publish to the store that this one is filled from",
     data: { store: address },
+  });
+}
+
+/** Nothing at the address is a store, and asking again will not change that. `problem` completes "the store `x` …". */
+export function noStore(address: string, problem: string, hint: string): CspError {
+  return new CspError("CSP_STORE_ADDRESS", {
+    message: `the store \`${address}\` ${problem}`,
+    hint,
+    data: { store: address },
+  });
+}
+
+/** Credentials, certificates or settings for reaching a store are missing, or cannot be read. */
+export function unusableSettings(
+  message: string,
+  hint: string,
+  cause?: unknown,
+  details?: readonly string[],
+): CspError {
+  return new CspError("CSP_STORE_SETTINGS", {
+    message,
+    hint,
+    ...(details === undefined ? {} : { details }),
+    ...(cause === undefined ? {} : { cause }),
   });
 }
