@@ -25,7 +25,7 @@ const common = { outdir, minify: true } as const;
 const readable = { outdir, minify: false } as const;
 rmSync(outdir, { recursive: true, force: true });
 /** What the start of csp loads by name, each bundled apart. */
-const parts = ["program", "quick", "quick-move", "quick-return"];
+const parts = ["program", "quick", "quick-move", "quick-return", "after-switch"];
 const partsApart: Bun.BunPlugin = {
   name: "parts apart",
   setup(build) {
@@ -43,7 +43,7 @@ for (const path of ["cli/main.ts", "cli/quick.ts", "cli/quick-move.ts", "cli/qui
 }
 await Bun.build({
   ...forBun,
-  entrypoints: [source("cli/program.ts"), source("tree/worker.ts")],
+  entrypoints: [source("cli/program.ts"), source("cli/after-switch.ts"), source("tree/worker.ts")],
   splitting: true,
   // Read only for the rare allowlist that the quick reader leaves to it.
   external: ["yaml"],

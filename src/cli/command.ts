@@ -51,6 +51,8 @@ export interface Report {
   lines: readonly string[];
   /** Exit status where it is not 0. */
   exit?: number;
+  /** True where `current` was moved, after which the allowlist may ask for a collection. */
+  switched?: boolean;
   /** Ends csp by this signal, as the child ended that it stands for. */
   signal?: NodeJS.Signals;
   /** True where nothing is to be printed: the output was the child's. */

@@ -28,6 +28,7 @@ export async function runEdits(
     return {
       lines: [...lines, ...editLines(session, plan, outcome, options, started)],
       data: { ...data, allowlistChanged: plan.edit.before !== plan.edit.after, ...editData(plan, outcome) },
+      switched: outcome?.switched === true,
     };
   };
   // A project that cannot be read must not even get a data directory.

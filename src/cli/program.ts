@@ -65,8 +65,10 @@ async function runProgram(argv: readonly string[], json: boolean): Promise<End> 
       interrupt,
     );
     const report = await parsed.module.run(session, parsed.args, options);
+    const more =
+      report.switched === true ? await (await import("./after-switch.ts")).afterSwitch(session.context()) : [];
     reporter.end();
-    await printReport(report, parsed.entry, options, warnings);
+    await printReport({ ...report, lines: [...report.lines, ...more] }, parsed.entry, options, warnings);
     return { exit: report.exit ?? 0, ...(report.signal === undefined ? {} : { signal: report.signal }) };
   } catch (thrown) {
     reporter?.end();

@@ -3,11 +3,12 @@
  * changed nothing and is left to the program, which says why.
  */
 import { resolve } from "node:path";
+import { mayCollect } from "../ops/may-collect.ts";
 import { applyRollback, type Move } from "../ops/rollback.ts";
 import type { SwitchContext } from "../ops/switch.ts";
 import { applyUse } from "../ops/use.ts";
 import { moveLines } from "./move-lines.ts";
-import { dataRoot, findProject } from "./place.ts";
+import { dataRoot, findProject, projectIn } from "./place.ts";
 import { whoIs } from "./who.ts";
 
 interface Words {
@@ -23,12 +24,10 @@ interface Words {
 export async function moveQuickly(argv: readonly string[]): Promise<boolean> {
   const words = parse(argv);
   if (words === undefined) return false;
+  const directory = findProject(resolve(words.cwd ?? process.cwd()));
+  const project = projectIn(directory);
   const ctx: SwitchContext = {
-    dataRoot: dataRoot(
-      words.dataDir,
-      process.env.CHECKSTACK_DATA_DIR,
-      findProject(resolve(words.cwd ?? process.cwd())),
-    ),
+    dataRoot: dataRoot(words.dataDir, process.env.CHECKSTACK_DATA_DIR, directory),
     who: whoIs(process.env),
     command: `csp ${words.command}`,
     lockTimeoutMs: 0,
@@ -37,13 +36,17 @@ export async function moveQuickly(argv: readonly string[]): Promise<boolean> {
     waiting: () => {},
   };
   process.umask(0o022);
+  let move: Move;
   try {
-    const move = await apply(ctx, words);
-    console.log(moveLines(move, false, (text) => text).join("\n"));
-    return true;
+    move = await apply(ctx, words);
   } catch {
     return false;
   }
+  console.log(moveLines(move, false, (text) => text).join("\n"));
+  if (move.switched && mayCollect(project)) {
+    await (await import("./after-switch.ts")).afterQuickSwitch({ ...ctx, project });
+  }
+  return true;
 }
 
 function apply(ctx: SwitchContext, { command, prefix, steps, reason }: Words): Promise<Move> {

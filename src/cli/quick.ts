@@ -24,9 +24,15 @@ export async function answerQuickly(argv: readonly string[]): Promise<boolean> {
   const known = findKnownTree(surroundings);
   if (known === undefined) return false;
   const hash = known.description.hash.slice(0, 12);
-  const done = known.isCurrent || (await (await import("./quick-return.ts")).returnQuickly(surroundings, known));
-  if (done) console.log(known.isCurrent ? `nothing to do: ${hash} is current` : `current is now ${hash}`);
-  return done;
+  if (known.isCurrent) {
+    console.log(`nothing to do: ${hash} is current`);
+    return true;
+  }
+  const afterwards = await (await import("./quick-return.ts")).returnQuickly(surroundings, known);
+  if (afterwards === undefined) return false;
+  console.log(`current is now ${hash}`);
+  await afterwards();
+  return true;
 }
 
 /** The folders that an `install` names; undefined for any other command line. */

@@ -103,6 +103,7 @@ export function knownReport(
         ? `nothing to do: ${hash} is current, ${packages} ${took}`
         : `current is now ${hash}: ${packages}, all already here ${took}`,
     ],
+    switched: from !== description.hash,
     data: {
       lockfile: { path: session.context().project.lockfile, changed: false, changes: [] },
       from: from ?? null,

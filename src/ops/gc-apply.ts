@@ -1,6 +1,6 @@
 /**
- * Collecting: under the gc lock everything leaves its place by one rename each, trees before the packages they need;
- * afterwards, with the lock given back, it is removed for good. A crash leaves whole things in their places, or nothing.
+ * Collecting: under the gc lock everything leaves its place by one step each, trees before the packages and blobs they
+ * need; afterwards, with the lock given back, it is removed for good. A crash leaves whole things in their places, or nothing.
  */
 import { existsSync, unlinkSync } from "node:fs";
 import type { InstanceId } from "../core/closure.ts";
@@ -16,6 +16,9 @@ import { blobPath, type HostPaths, hostPaths, instancePath, leasePath, treePath 
 import type { Context } from "./context.ts";
 import { type GcOptions, type GcPlan, planGc } from "./gc-plan.ts";
 import { openTrash, type Trash, trashAtOnce } from "./gc-trash.ts";
+import type { SwitchContext } from "./switch.ts";
+
+export type GcContext = SwitchContext & Pick<Context, "project" | "progress">;
 
 /** One thing that could not be removed. */
 export interface GcFailure {
@@ -33,7 +36,7 @@ export interface GcOutcome {
  * Collects. Goes on after what cannot be removed. Throws what `planGc` throws, CSP_LOCK_TIMEOUT, and errors of syncs,
  * after which nothing more is touched.
  */
-export async function applyGc(ctx: Context, options: GcOptions): Promise<GcOutcome> {
+export async function applyGc(ctx: GcContext, options: GcOptions): Promise<GcOutcome> {
   const paths = hostPaths(ctx.dataRoot);
   if (!existsSync(paths.locks)) return { plan: planGc(ctx, options), failed: [] };
   const work = createWork(ctx, paths);
@@ -58,7 +61,7 @@ export async function applyGc(ctx: Context, options: GcOptions): Promise<GcOutco
   return { plan: work.done(plan), failed: work.failed };
 }
 
-function createWork(ctx: Context, paths: HostPaths) {
+function createWork(ctx: GcContext, paths: HostPaths) {
   const failed: GcFailure[] = [];
   const spoiled = new Set<string>();
   /** Goes on after what the operating system refuses. */
@@ -83,14 +86,29 @@ function createWork(ctx: Context, paths: HostPaths) {
     for (const { path, scratch } of plan.leftovers) {
       // A scratch directory of a dead owner is in nobody's way and can wait, unless its space is needed.
       if (scratch && !full) continue;
-      attempt(path, () => (scratch ? removeIfStale(path) : trash ? trash.take(path, path) : removeMeasured(path)));
+      const inside = path.startsWith(`${paths.root}/`);
+      attempt(path, () => {
+        if (scratch) removeIfStale(path);
+        else if (trash !== undefined && inside) trash.take(path, path);
+        else removeMeasured(path);
+      });
     }
-    for (const { digest } of plan.blobs) attempt(digest, () => removeFile(blobPath(paths, digest)));
+    // Only where nothing else makes room may a crash leave trees that lack blobs.
+    if (full) takeBlobs(plan, new Set());
     trash ??= openTrash(paths) ?? trashAtOnce(paths);
     writeGcNotes(paths, plan.notes);
     const kept = takeTrees(plan, trash);
     takePackages(plan, trash, kept);
+    if (!full) takeBlobs(plan, kept);
     return trash;
+  }
+
+  /** All of them wait for the next time where a tree stays after all: it may need any. */
+  function takeBlobs(plan: GcPlan, kept: ReadonlySet<LockfileHash>): void {
+    for (const { digest } of plan.blobs) {
+      if (kept.size > 0) spoiled.add(digest);
+      else attempt(digest, () => removeFile(blobPath(paths, digest)));
+    }
   }
 
   /** The trees that go; those that a script began to use since the plan was made stay. Returns what stays. */

@@ -46,7 +46,7 @@ export const install: CommandModule<InstallFlags> = {
         ...changeLines(plan.lock.changes, paint, session.verbose > 0),
         ...installLines(outcome, paint, started),
       ];
-      return { lines, data: installData(plan, outcome) };
+      return { lines, data: installData(plan, outcome), switched: outcome.switched };
     });
   },
 };

@@ -18,6 +18,10 @@ export const rollback: CommandModule<CommonOptions & { steps?: string }> = {
     const choice = { prefix, steps: options.steps === undefined ? undefined : parseCount(options.steps, "-n") };
     const ctx = session.context();
     const move = options.dryRun ? planRollback(ctx, choice) : await applyRollback(ctx, choice, options.reason);
-    return { lines: moveLines(move, options.dryRun === true, session.paint.bold), data: move };
+    return {
+      lines: moveLines(move, options.dryRun === true, session.paint.bold),
+      data: move,
+      switched: move.switched && !options.dryRun,
+    };
   },
 };

@@ -10,6 +10,10 @@ export const use: CommandModule = {
     const prefix = args[0] as string;
     const ctx = session.context();
     const move = options.dryRun ? planUse(ctx, prefix) : await applyUse(ctx, prefix, options.reason);
-    return { lines: moveLines(move, options.dryRun === true, session.paint.bold), data: move };
+    return {
+      lines: moveLines(move, options.dryRun === true, session.paint.bold),
+      data: move,
+      switched: move.switched && !options.dryRun,
+    };
   },
 };
