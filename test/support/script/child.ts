@@ -25,6 +25,7 @@ export interface ChildOptions {
 
 export interface Child {
   readonly title: string;
+  readonly pid: number;
   /** What it printed so far. */
   output(): { stdout: string; stderr: string };
   /** Resolves as soon as the stream matches; rejects if the process ends first. */
@@ -97,6 +98,7 @@ export function startChild(options: ChildOptions): Child {
 
   return {
     title,
+    pid: child.pid,
     output: shown,
     shows: (stream, pattern) =>
       new Promise((done, fail) => {
