@@ -1,5 +1,5 @@
 /** Who holds a lock: for messages only. Nothing is decided by it, and anything unclear is "unknown". */
-import { ftruncateSync, readFileSync, type Stats, statSync, writeSync } from "node:fs";
+import { ftruncateSync, readdirSync, readFileSync, readlinkSync, type Stats, statSync, writeSync } from "node:fs";
 
 /** The process that holds a lock. Holders of a shared lock leave no purpose and time. */
 export interface LockHolder {
@@ -76,6 +76,36 @@ export function kernelLockHolders(paths: readonly string[]): Map<string, number[
   return holders;
 }
 
+/**
+ * The living processes behind locks on these files: those that took them, and where one of those is gone, those that have
+ * the file open, because they inherited it. Only processes that this user may look at; Linux only.
+ */
+export function livingLockHolders(paths: readonly string[]): Map<string, number[]> {
+  const holders = kernelLockHolders(paths);
+  const orphaned = [...holders].filter(([, pids]) => !pids.every(isAlive)).map(([path]) => path);
+  const open = orphaned.length === 0 ? new Map<string, number[]>() : openersOf(new Set(orphaned));
+  for (const [path, pids] of holders) {
+    const living = new Set([...pids.filter(isAlive), ...(open.get(path) ?? [])]);
+    holders.set(
+      path,
+      [...living].sort((a, b) => a - b),
+    );
+  }
+  return holders;
+}
+
+function openersOf(paths: ReadonlySet<string>): Map<string, number[]> {
+  const openers = new Map<string, number[]>();
+  for (const name of attempt(() => readdirSync("/proc")) ?? []) {
+    if (!/^[0-9]+$/.test(name) || Number(name) === process.pid) continue;
+    for (const fd of attempt(() => readdirSync(`/proc/${name}/fd`)) ?? []) {
+      const path = attempt(() => readlinkSync(`/proc/${name}/fd/${fd}`));
+      if (path !== undefined && paths.has(path)) openers.set(path, [...(openers.get(path) ?? []), Number(name)]);
+    }
+  }
+  return openers;
+}
+
 function fileInList({ dev, ino }: Stats): string {
   const major = (Math.floor(dev / 256) % 4096) + Math.floor(dev / 2 ** 44) * 4096;
   const minor = (dev % 256) + (Math.floor(dev / 2 ** 20) % 2 ** 24) * 256;
@@ -87,6 +117,8 @@ function hex(value: number): string {
 }
 
 function isAlive(pid: number): boolean {
+  // The kernel shows processes of other containers as 0.
+  if (pid <= 0) return false;
   try {
     process.kill(pid, 0);
     return true;

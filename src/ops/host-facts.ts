@@ -24,7 +24,7 @@ export interface HostFacts {
   /** Hashes that automatic syncs leave alone. */
   held: Hold[];
   pins: readonly Pin[];
-  /** Trees that scripts run on, with the processes of `csp run`; one that was killed may be missing from its list. */
+  /** Trees that scripts run on, with the processes that hold them; another user's may be missing from the list. */
   running: { hash: LockfileHash; processes: readonly number[] }[];
   retired: RetiredTree[];
   /** Of the data directory's file system; null where there is no data directory. */

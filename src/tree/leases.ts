@@ -3,11 +3,11 @@ import { readdirSync } from "node:fs";
 import { CspError } from "../core/errors.ts";
 import type { LockfileHash } from "../core/lockfile-hash.ts";
 import { isLockFree } from "../fs/lock.ts";
-import { kernelLockHolders } from "../fs/lock-holder.ts";
+import { livingLockHolders } from "../fs/lock-holder.ts";
 import { osCode, quotedPath } from "../fs/os-error.ts";
 import { type HostPaths, leasePath } from "./layout.ts";
 
-/** The processes that took leases on each tree, as far as the kernel's list tells: `csp run`, also where it has ended. */
+/** The processes that hold leases on each tree, as far as can be told: `csp run`, or the script where that has ended. */
 export type LeaseHolders = ReadonlyMap<LockfileHash, readonly number[]>;
 
 /**
@@ -23,16 +23,13 @@ export function readLeases(
   if (hashes.length === 0) return new Map();
   try {
     readdirSync(paths.leases);
-    const listed = kernelLockHolders(hashes.map((hash) => leasePath(paths, hash)));
+    const listed = livingLockHolders(hashes.map((hash) => leasePath(paths, hash)));
     const holders = new Map<LockfileHash, readonly number[]>();
     for (const hash of hashes) {
       const path = leasePath(paths, hash);
       const pids = listed.get(path);
       if (pids === undefined && (hash === current || isLockFree(path))) continue;
-      holders.set(
-        hash,
-        [...new Set(pids)].sort((a, b) => a - b),
-      );
+      holders.set(hash, pids ?? []);
     }
     return holders;
   } catch (error) {

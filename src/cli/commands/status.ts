@@ -66,7 +66,7 @@ function hostRows({ held, pins, running, retired }: Status, paint: Paint): strin
 }
 
 function processWords(processes: readonly number[]): string {
-  if (processes.length === 0) return "a script whose csp has ended";
+  if (processes.length === 0) return "a process that cannot be told";
   return `${processes.length === 1 ? "process" : "processes"} ${processes.join(", ")}`;
 }
 
