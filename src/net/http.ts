@@ -12,7 +12,7 @@ export interface HttpRequest {
   body?: Uint8Array | string;
   /** A longer answer is the failure "too long"; the rest is not read. */
   maxBytes: number;
-  /** Time limits of this request, where not the client's. */
+  /** Time limits of this request, where not the client's. A body adds to the silence, as nothing is heard while it goes out. */
   limits?: Partial<TimeLimits>;
 }
 
@@ -25,12 +25,12 @@ export interface HttpAnswer {
 
 /** Why there is no whole answer. `text` completes "the server …" and quotes nothing of the server's. */
 export interface HttpFailure {
-  failed: "connect" | "interrupted" | "timeout" | "tls" | "too long";
+  failed: "connect" | "interrupted" | "timeout" | "tls" | "too long" | "malformed" | "redirect";
   text: string;
 }
 
 export interface Http {
-  /** Never throws but the caller's own reason for ending it. */
+  /** Redirects are given as they are. Never throws but the caller's own reason for ending it. */
   send(request: HttpRequest): Promise<HttpAnswer | HttpFailure>;
 }
 
@@ -48,7 +48,7 @@ export function createHttp(options: HttpOptions): Http {
   const watchdog = createWatchdog(options.limits, options.signal);
   return {
     async send(request) {
-      const watch = watchdog.watch(request.limits);
+      const watch = watchdog.watch(limitsOf(request, options.limits));
       try {
         const response = await fetch(request.url.href, initOf(options, request, watch));
         watch.touch();
@@ -61,6 +61,15 @@ export function createHttp(options: HttpOptions): Http {
       }
     },
   };
+}
+
+/** The slowest upload that is waited for, in bytes a millisecond. */
+const slowestUpload = 50;
+
+function limitsOf({ body, limits }: HttpRequest, usual: TimeLimits): Partial<TimeLimits> | undefined {
+  if (body === undefined) return limits;
+  const length = typeof body === "string" ? Buffer.byteLength(body) : body.byteLength;
+  return { ...limits, idleMs: (limits?.idleMs ?? usual.idleMs) + length / slowestUpload };
 }
 
 function initOf(options: HttpOptions, request: HttpRequest, watch: Watch): BunFetchRequestInit {
@@ -137,6 +146,9 @@ function failureOf(error: unknown, watch: Watch): HttpFailure {
   if (/REFUSED/i.test(code)) return { failed: "connect", text: "accepts no connection (ECONNREFUSED)" };
   if (/NOTFOUND|DNS/i.test(code))
     return { failed: "connect", text: "has a host name that does not resolve (ENOTFOUND)" };
+  if (/HTTP|Header|ContentLength|Encoding/.test(code)) {
+    return { failed: "malformed", text: `does not answer as a web server does (${code})` };
+  }
   if (/RESET|CLOSED/i.test(code)) {
     return { failed: "interrupted", text: "closed the connection before the answer was complete (ECONNRESET)" };
   }

@@ -1,5 +1,6 @@
 /** How to reach a URL: proxy and certificates, by npm's settings and the usual environment variables. */
 import { readFileSync } from "node:fs";
+import { isExcepted } from "../net/proxy.ts";
 import { prefixes } from "./credentials.ts";
 import type { Environment } from "./npmrc.ts";
 import { invalidSetting, type Settings } from "./settings.ts";
@@ -109,20 +110,6 @@ export function proxySettings(settings: Settings): ProxySettings {
     https: configured.https ?? configured.http ?? variable(env, "https_proxy") ?? all,
     exceptions,
   };
-}
-
-/** `example.com` excepts itself and all below it; `host:port` only that port; `*` everything. */
-export function isExcepted(url: URL, exceptions: readonly string[]): boolean {
-  const port = url.port || (url.protocol === "https:" ? "443" : "80");
-  const host = url.hostname.replace(/^\[|\]$/g, "");
-  return exceptions.some((entry) => {
-    if (entry === "*") return true;
-    const parts = /^\[?(.*?)\]?(?::(\d+))?$/.exec(entry);
-    const bare = entry.split(":").length > 2 && !entry.startsWith("[");
-    const name = (bare ? entry : (parts?.[1] ?? entry)).replace(/^\*?\./, "");
-    if (!bare && parts?.[2] !== undefined && parts[2] !== port) return false;
-    return host === name || host.endsWith(`.${name}`);
-  });
 }
 
 function proxyFor(settings: Settings, url: URL): string | undefined {

@@ -1,6 +1,6 @@
 // biome-ignore-all lint/suspicious/noTemplateCurlyInString: npm writes variables like that
 import { describe, expect, test } from "bun:test";
-import { isExcepted } from "../../../src/registry/transport.ts";
+import { isExcepted } from "../../../src/net/proxy.ts";
 import { clientOf, configure, configureUser, failureOf, makeHome, serve } from "./support.ts";
 
 const pem = (name: string): string => `-----BEGIN CERTIFICATE-----\n${name}\n-----END CERTIFICATE-----\n`;
