@@ -13,7 +13,7 @@ import { stageTree } from "../tree/tree.ts";
 import type { Context } from "./context.ts";
 import type { HostPlan } from "./host-plan.ts";
 import { applyEdits, type FileEdit } from "./project.ts";
-import type { Registry } from "./registry.ts";
+import type { BlobSource } from "./source.ts";
 import { switchTo } from "./switch.ts";
 
 export interface HostOutcome {
@@ -25,11 +25,11 @@ export interface HostOutcome {
   switched: boolean;
 }
 
-/** Applies a plan; the caller holds the install lock. `registry` is opened only where something must be fetched. */
+/** Applies a plan; the caller holds the install lock. `source` gives what this host lacks. */
 export async function applyHost(
   ctx: Context,
   plan: HostPlan,
-  registry: () => Promise<Registry>,
+  source: BlobSource,
   edits: readonly FileEdit[],
   reason: string | undefined,
 ): Promise<HostOutcome> {
@@ -51,7 +51,7 @@ export async function applyHost(
     const staging = createStaging(scratch.path);
     if (plan.blobs.length > 0) {
       const { stageInstances } = await import("./stage-instances.ts");
-      Object.assign(outcome, await stageInstances(ctx, plan, registry, staging));
+      Object.assign(outcome, await stageInstances(ctx, plan, source, staging));
     }
     if (!plan.treeExists) {
       ctx.progress({ phase: "link", done: 0, total: 1, bytes: 0, totalBytes: 0 });

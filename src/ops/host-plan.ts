@@ -33,6 +33,9 @@ export interface BlobPlan {
   instances: InstancePlan[];
 }
 
+/** What bounds an installation; an allowlist says it. */
+export type HostLimits = Pick<Allowlist, "sizeCap" | "minimumFreeSpace">;
+
 export interface HostPlan {
   tree: TreePlan;
   lockfileText: string;
@@ -41,7 +44,7 @@ export interface HostPlan {
   switches: boolean;
   treeExists: boolean;
   blobs: BlobPlan[];
-  /** Blobs that must come from the registry, and their bytes where known. */
+  /** Blobs that must come from a store or the registry, and their bytes where known. */
   fetches: number;
   fetchBytes: number;
   unknownSizes: number;
@@ -58,7 +61,7 @@ export function isNothingToDo(plan: HostPlan): boolean {
 }
 
 /** Plans the tree of a lockfile on this host. Throws CSP_PLATFORM, CSP_SIZE_CAP, CSP_OFFLINE or CSP_DISK_FULL. */
-export function planHost(ctx: Context, allowlist: Allowlist, lockfile: Lockfile, lockfileText: string): HostPlan {
+export function planHost(ctx: Context, limits: HostLimits, lockfile: Lockfile, lockfileText: string): HostPlan {
   const paths = hostPaths(ctx.dataRoot);
   const tree = planTree(lockfile, buildGraph(lockfile, fileNames(ctx).lockfile), ctx.platform);
   const from = readCurrent(paths);
@@ -76,12 +79,12 @@ export function planHost(ctx: Context, allowlist: Allowlist, lockfile: Lockfile,
     fetchBytes: fetched.reduce((sum, blob) => sum + (blob.size ?? 0), 0),
     unknownSizes: fetched.filter((blob) => blob.size === undefined).length,
     totalBytes: totalBytes(tree),
-    sizeCap: allowlist.sizeCap.block,
+    sizeCap: limits.sizeCap.block,
     changes: diffRoots(from === undefined ? undefined : readTree(paths, from)?.roots, tree.roots),
   };
-  checkSize(ctx, allowlist, plan);
+  checkSize(ctx, limits, plan);
   if (ctx.offline && fetched.length > 0) throw offlineError(fetched);
-  requireSpace(paths.root, estimateNeeds(blobs), ctx.minimumFreeSpace ?? allowlist.minimumFreeSpace ?? 0);
+  requireSpace(paths.root, estimateNeeds(blobs), ctx.minimumFreeSpace ?? limits.minimumFreeSpace ?? 0);
   return plan;
 }
 
@@ -146,8 +149,8 @@ function totalBytes(tree: TreePlan): number {
   return [...sizes.values()].reduce((sum, size) => sum + size, 0);
 }
 
-function checkSize(ctx: Context, allowlist: Allowlist, plan: HostPlan): void {
-  const { warn, block } = allowlist.sizeCap;
+function checkSize(ctx: Context, limits: HostLimits, plan: HostPlan): void {
+  const { warn, block } = limits.sizeCap;
   const largest = (): string[] =>
     [...plan.tree.instances]
       .sort((a, b) => (b.size ?? 0) - (a.size ?? 0))

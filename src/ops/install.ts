@@ -17,7 +17,7 @@ import {
   readAllowlist,
   readLockfile,
 } from "./project.ts";
-import type { Registry } from "./registry.ts";
+import { installSource } from "./source.ts";
 import { readBytes } from "./text.ts";
 import { stampKey } from "./up-to-date.ts";
 
@@ -89,13 +89,10 @@ export async function applyInstall(
   plan: InstallPlan,
   options: { reason: string | undefined; edits?: readonly FileEdit[] },
 ): Promise<InstallOutcome> {
-  const open = async (): Promise<Registry> => {
-    const { openRegistry } = await import("./registry.ts");
-    return openRegistry(ctx, plan.project.allowlist);
-  };
+  const source = installSource(ctx, plan.project.allowlist, plan.host.tree.hash);
   // The lockfile first: a crash in between leaves an allowlist that does not allow more than is locked.
   const edits = [plan.lock.edit, ...(options.edits ?? [])];
-  const outcome = await applyHost(ctx, plan.host, open, edits, options.reason);
+  const outcome = await applyHost(ctx, plan.host, source, edits, options.reason);
   if (outcome.instances > 0) warnOfInstallScripts(ctx, plan.host.tree.installScripts);
   remember(ctx, outcome.hash);
   return { ...outcome, plan };

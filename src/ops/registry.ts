@@ -10,7 +10,7 @@ export interface Registry {
 }
 
 /** Reads the configuration; no request is made. Its warnings come when a setting is used. */
-export function openRegistry(ctx: Context, allowlist: Allowlist): Registry {
+export function openRegistry(ctx: Context, allowlist: Pick<Allowlist, "registry">): Registry {
   const { url, scopes } = allowlist.registry;
   const configuration = loadNpmConfiguration({
     projectDir: ctx.project.directory,

@@ -9,7 +9,7 @@ import { createPool } from "../tree/pool.ts";
 import type { Staging } from "../tree/staging.ts";
 import type { Context } from "./context.ts";
 import type { BlobPlan, HostPlan } from "./host-plan.ts";
-import { place, type Registry } from "./registry.ts";
+import type { BlobSource } from "./source.ts";
 
 /** What was built. */
 export interface Staged {
@@ -31,12 +31,11 @@ const workerThreshold = 12;
 export async function stageInstances(
   ctx: Context,
   plan: HostPlan,
-  openRegistry: () => Promise<Registry>,
+  source: BlobSource,
   staging: Staging,
 ): Promise<Staged> {
   const outcome: Staged = { fetched: 0, fetchedBytes: 0, instances: 0, files: 0 };
   const paths = hostPaths(ctx.dataRoot);
-  const client = plan.fetches > 0 ? (await openRegistry()).client : undefined;
   const memory = createLimiter(downloads, bytesInFlight);
   const pool = createPool("build", plan.blobs.length < workerThreshold ? 0 : ctx.cores);
   const links: string[] = [];
@@ -60,9 +59,9 @@ export async function stageInstances(
   try {
     await forEachLimited(order, downloads, async (blob) => {
       ctx.signal.throwIfAborted();
-      if (client === undefined || blob.cached || blob.donor !== undefined) return build(blob, undefined);
+      if (blob.cached || blob.donor !== undefined) return build(blob, undefined);
       await memory.run(blob.size ?? assumedSize, async () => {
-        const bytes = await client.tarballBytes(place(blob), { maxBytes: budget.left(blob) });
+        const bytes = await source(blob, { maxBytes: budget.left(blob) });
         budget.spend(blob, bytes.length);
         outcome.fetched++;
         outcome.fetchedBytes += bytes.length;

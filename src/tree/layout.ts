@@ -21,6 +21,8 @@ export interface HostPaths {
   pins: string;
   /** Since when the collector knows that a blob or tree is not needed. */
   gcNotes: string;
+  /** What this host last saw of its store. */
+  syncState: string;
   tmp: string;
   quarantine: string;
   runs: string;
@@ -43,6 +45,7 @@ export function hostPaths(root: string): HostPaths {
     leases: join(root, "leases"),
     pins: join(root, "pins"),
     gcNotes: join(root, "gc.json"),
+    syncState: join(root, "sync.json"),
     tmp: join(root, "tmp"),
     quarantine: join(root, "quarantine"),
     runs: join(root, ".runs"),

@@ -1,0 +1,43 @@
+/** Reading and changing the root of a store. Every change is a pure transition that is tried until it wins. */
+import { CspError } from "../core/errors.ts";
+import { formatStoreRoot, parseStoreRoot, type StoreRoot } from "../core/store-root.ts";
+import type { Store, Version } from "../store/store.ts";
+
+/** The root and the version it was read under; both undefined for a store that holds nothing yet. */
+export interface ReadRoot {
+  root: StoreRoot | undefined;
+  version: Version | undefined;
+}
+
+/** How often somebody else may be first. */
+const attempts = 30;
+
+/** Reads the root. Throws CSP_STORE_INVALID or CSP_STORE_NEWER. */
+export async function readRoot(store: Store): Promise<ReadRoot> {
+  const state = await store.root.read();
+  if (state === undefined || state === "unchanged") return { root: undefined, version: undefined };
+  return { root: parseStoreRoot(state.text), version: state.version };
+}
+
+/**
+ * Reads, lets `next` say what is to be, and swaps it in; again from the start where somebody else was first. `next` may
+ * be called often, so it has no effects but its result; undefined from it means that nothing is to be changed. Throws what
+ * `next` throws, and CSP_STORE_BUSY.
+ */
+export async function changeRoot<T>(
+  store: Store,
+  next: (root: StoreRoot | undefined) => { root: StoreRoot; result: T } | { root: undefined; result: T },
+): Promise<T> {
+  for (let attempt = 0; attempt < attempts; attempt++) {
+    const { root, version } = await readRoot(store);
+    const change = next(root);
+    if (change.root === undefined) return change.result;
+    if ((await store.root.swap(version, formatStoreRoot(change.root))) !== undefined) return change.result;
+    await Bun.sleep(Math.min(1000, 5 * 2 ** attempt) * Math.random());
+  }
+  throw new CspError("CSP_STORE_BUSY", {
+    message: `others changed the store \`${store.address}\` ${attempts} times while this command tried to`,
+    hint: "run the command again",
+    data: { store: store.address },
+  });
+}
