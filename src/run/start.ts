@@ -12,7 +12,7 @@ import type { RunInfo } from "./explain.ts";
 import type { HookFiles } from "./hook-files.ts";
 import { launch, type Runtime, type Source } from "./launch.ts";
 import { placesOf } from "./places.ts";
-import { type SignalSource, supervise } from "./supervise.ts";
+import { holdSignals, type SignalSource, supervise } from "./supervise.ts";
 import { scriptTsconfig } from "./tsconfig.ts";
 
 export interface RunRequest {
@@ -67,27 +67,34 @@ export async function runScript(request: RunRequest): Promise<RunResult> {
     });
   }
   const tree = guarded(() => realpathSync(request.tree));
-  const scratch = scratchFor(request.scratchIn);
+  // Whoever is ended from here on leaves a scratch directory behind.
+  const held = holdSignals(request.signals);
+  let scratch: Scratch | undefined;
   try {
-    writeFileSync(join(scratch.path, "run.json"), JSON.stringify(runInfo(request)), { mode: 0o600 });
+    scratch = scratchFor(request.scratchIn);
+    const { path: folder, fd } = scratch;
+    writeFileSync(join(folder, "run.json"), JSON.stringify(runInfo(request)), { mode: 0o600 });
     const place = source.kind === "file" ? dirname(source.path) : cwd;
-    writeFileSync(join(scratch.path, "tsconfig.json"), scriptTsconfig(place), { mode: 0o600 });
+    writeFileSync(join(folder, "tsconfig.json"), scriptTsconfig(place), { mode: 0o600 });
     const kept: { code?: CodeFile } = {};
-    const { command, input } = await launch({
+    const launching = launch({
       ...request,
       source,
       readFile: (path) => guarded(() => readFileSync(path, "utf8"), path),
       keepCode(text, standsFor) {
-        kept.code = { path: join(scratch.path, codeFileName(text)), standsFor };
+        kept.code = { path: join(folder, codeFileName(text)), standsFor };
         writeFileSync(kept.code.path, text, { mode: 0o600 });
         return kept.code.path;
       },
     });
+    const ready = await Promise.race([launching, held.first]);
+    if (typeof ready === "string") return { exitCode: undefined, signal: ready, timedOut: false };
+    const { command, input } = ready;
     const env = scriptEnvironment({
       env: request.env,
       drop: request.dropEnv,
       tree,
-      scratch: scratch.path,
+      scratch: folder,
       guard: hasModulesAbove(placesOf(tree), existsSync),
       bunHook: request.hooks.bun,
       nodeHook: request.hooks.node,
@@ -96,13 +103,7 @@ export async function runScript(request: RunRequest): Promise<RunResult> {
     const child = spawn(command, runtime, {
       cwd,
       env,
-      stdio: [
-        input === undefined ? "inherit" : new Blob([input]),
-        "inherit",
-        "inherit",
-        scratch.fd,
-        ...request.inheritFds,
-      ],
+      stdio: [input === undefined ? "inherit" : new Blob([input]), "inherit", "inherit", fd, ...request.inheritFds],
     });
     const { timedOut } = await supervise(child, {
       signals: request.signals,
@@ -113,7 +114,8 @@ export async function runScript(request: RunRequest): Promise<RunResult> {
     const signal = (child.signalCode as NodeJS.Signals | null) ?? undefined;
     return { exitCode: signal === undefined ? (child.exitCode ?? undefined) : undefined, signal, timedOut };
   } finally {
-    scratch.remove();
+    scratch?.remove();
+    held.release();
   }
 }
 

@@ -24,6 +24,25 @@ export interface Supervision {
 
 const forwarded = ["SIGINT", "SIGTERM", "SIGHUP", "SIGQUIT"] as const;
 
+/** Signals that come while there is no script yet to hand them to. */
+export interface HeldSignals {
+  /** The first one. */
+  first: Promise<NodeJS.Signals>;
+  release(): void;
+}
+
+/** Keeps signals from ending this process while it has something that it must clean up. */
+export function holdSignals(signals: SignalSource): HeldSignals {
+  const { promise: first, resolve: hold } = Promise.withResolvers<NodeJS.Signals>();
+  for (const signal of forwarded) signals.on(signal, hold);
+  return {
+    first,
+    release: () => {
+      for (const signal of forwarded) signals.off(signal, hold);
+    },
+  };
+}
+
 /** Resolves when the child has ended. */
 export async function supervise(child: SupervisedChild, how: Supervision): Promise<{ timedOut: boolean }> {
   const forward = (signal: NodeJS.Signals): void => {
