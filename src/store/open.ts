@@ -21,6 +21,10 @@ async function openKind(address: string, options: StoreOptions): Promise<Store> 
       const { openFileStore } = await import("./file.ts");
       return openFileStore(address, options);
     }
+    case "s3": {
+      const { openS3Store } = await import("./s3.ts");
+      return openS3Store(address, options);
+    }
     default:
       throw new CspError("CSP_STORE_ADDRESS", {
         message: `${quoted(address)} is no address of a store`,
