@@ -21,7 +21,7 @@ import {
   writeSync,
 } from "node:fs";
 import { dirname } from "node:path";
-import { syncfs, systemError } from "./libc.ts";
+import { flock, lockExclusive, lockWithoutWaiting, syncfs, systemError } from "./libc.ts";
 import { guarded, osCode } from "./os-error.ts";
 import { createUnique } from "./unique-name.ts";
 
@@ -83,7 +83,7 @@ function syncFile(path: string): void {
 /**
  * Replaces or creates a file in one step: readers and power cuts meet the old content or the new. A symbolic link in
  * the last place is followed, as an editor would. On failure the old file and no temporary file is left; a crash can
- * leave a `.csp-<pid>-<n>` beside it or in `stagingDirectory`.
+ * leave a `.csp-<pid>-<n>` beside it or in `stagingDirectory`, which is locked as long as its writer lives.
  */
 export function replaceFile(path: string, bytes: Uint8Array | string, options: ReplaceOptions = {}): void {
   guarded(() => {
@@ -96,6 +96,8 @@ export function replaceFile(path: string, bytes: Uint8Array | string, options: R
     ]);
     putInPlace(temporary, target, () => {
       try {
+        // Tells whoever cleans up that its writer lives. Without locks nobody asks.
+        flock(fd, lockExclusive | lockWithoutWaiting);
         if (mode !== undefined) fchmodSync(fd, mode & 0o7777);
         writeAll(fd, toBytes(bytes));
         fsyncSync(fd);

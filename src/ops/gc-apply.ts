@@ -12,6 +12,7 @@ import { describeOsError, guarded, osCode } from "../fs/os-error.ts";
 import { removeMeasured } from "../fs/remove.ts";
 import { removeIfStale } from "../fs/scratch.ts";
 import { writeGcNotes } from "../tree/gc-notes.ts";
+import { readInstance } from "../tree/instance-description.ts";
 import { blobPath, type HostPaths, hostPaths, instancePath, leasePath, treePath } from "../tree/layout.ts";
 import type { Context } from "./context.ts";
 import { type GcOptions, type GcPlan, planGc } from "./gc-plan.ts";
@@ -94,19 +95,21 @@ function createWork(ctx: GcContext, paths: HostPaths) {
       });
     }
     // Only where nothing else makes room may a crash leave trees that lack blobs.
-    if (full) takeBlobs(plan, new Set());
+    if (full) takeBlobs(plan);
     trash ??= openTrash(paths) ?? trashAtOnce(paths);
     writeGcNotes(paths, plan.notes);
     const kept = takeTrees(plan, trash);
     takePackages(plan, trash, kept);
-    if (!full) takeBlobs(plan, kept);
+    if (!full) takeBlobs(plan);
     return trash;
   }
 
-  /** All of them wait for the next time where a tree stays after all: it may need any. */
-  function takeBlobs(plan: GcPlan, kept: ReadonlySet<LockfileHash>): void {
+  /** Those of packages that stay after all stay, too: they are what proves and repairs them. */
+  function takeBlobs(plan: GcPlan): void {
+    const staying = plan.packages.filter(({ id }) => spoiled.has(id));
+    const needed = new Set(staying.map(({ id }) => readInstance(instancePath(paths, id))?.digest));
     for (const { digest } of plan.blobs) {
-      if (kept.size > 0) spoiled.add(digest);
+      if (needed.has(digest)) spoiled.add(digest);
       else attempt(digest, () => removeFile(blobPath(paths, digest)));
     }
   }

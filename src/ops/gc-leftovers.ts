@@ -1,6 +1,7 @@
 /** What crashes and repairs left on a host. */
-import { readdirSync } from "node:fs";
+import { lstatSync, readdirSync } from "node:fs";
 import { join } from "node:path";
+import { isLockFree } from "../fs/lock.ts";
 import { guarded, osCode } from "../fs/os-error.ts";
 import { measureTree } from "../fs/remove.ts";
 import { scratchOwner } from "../fs/scratch.ts";
@@ -23,15 +24,18 @@ export interface LeftoverView {
 /**
  * Scratch directories of dead owners, half-made files, and all of the quarantine, in byte order. Whoever holds the gc
  * lock alone may take for dead what nobody has locked in `tmp` and beside `current`: everybody else works there under
- * a share of that lock, or under a lock of their own.
+ * a share of that lock, or under a lock of their own. In the project's folder that is half-made files that nobody has
+ * locked: no other host that uses the project asks for the gc lock of this one.
  */
-export function listLeftovers(paths: HostPaths): LeftoverView {
+export function listLeftovers(paths: HostPaths, project: string): LeftoverView {
   const view: LeftoverView = { leftovers: [], living: [] };
   const add = (kind: Leftover["kind"], path: string, scratch: boolean): void => {
     view.leftovers.push({ kind, path, bytes: measureTree(path).bytes, scratch });
   };
-  for (const name of namesIn(paths.root)) {
-    if (/^\.csp-\d+-\d+$/.test(name)) add("tmp", join(paths.root, name), false);
+  for (const name of namesIn(paths.root)) if (isHalfMade(name)) add("tmp", join(paths.root, name), false);
+  for (const name of namesIn(project)) {
+    const path = join(project, name);
+    if (isHalfMade(name) && lstatSync(path).isFile() && isLockFree(path)) add("tmp", path, false);
   }
   for (const name of namesIn(paths.tmp)) {
     const path = join(paths.tmp, name);
@@ -47,6 +51,11 @@ export function listLeftovers(paths: HostPaths): LeftoverView {
   }
   for (const name of namesIn(paths.quarantine)) add("quarantine", join(paths.quarantine, name), false);
   return view;
+}
+
+/** What `replaceFile` and `replaceSymlink` call a file before it gets its name. */
+function isHalfMade(name: string): boolean {
+  return /^\.csp-\d+-\d+$/.test(name);
 }
 
 function namesIn(directory: string): string[] {

@@ -102,7 +102,8 @@ export function planGc(ctx: Pick<Context, "dataRoot" | "project" | "now">, optio
   const blobVictims = atOnce ? sized(paths, waiting) : picked.blobs;
   const gone = new Set(blobVictims.map(({ digest }) => digest));
   for (const digest of gone) waiting.delete(digest);
-  const { leftovers, living } = options.leftovers ? listLeftovers(paths) : { leftovers: [], living: [] };
+  const none = { leftovers: [], living: [] };
+  const { leftovers, living } = options.leftovers ? listLeftovers(paths, ctx.project.directory) : none;
   const notes = {
     blobs: waiting,
     trees: new Map(view.verdicts.flatMap(({ hash, retiredAt }) => noteOf(hash, retiredAt, view, going))),

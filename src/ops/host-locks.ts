@@ -1,5 +1,5 @@
 /** Everything that changes a host's trees does it under the same two locks. */
-import { mkdirSync } from "node:fs";
+import { existsSync, mkdirSync } from "node:fs";
 import { dirname, join } from "node:path";
 import { replaceFile, syncDirectory } from "../fs/durable.ts";
 import { acquireLock } from "../fs/lock.ts";
@@ -35,11 +35,15 @@ function openDataRoot(ctx: SwitchContext): HostPaths {
   const paths = hostPaths(ctx.dataRoot);
   const folders = [paths.locks, paths.cache, paths.packages, paths.trees, paths.leases, paths.tmp];
   const made = folders.flatMap((folder) => mkdirSync(folder, { recursive: true, mode: 0o755 }) ?? []);
-  if (made.includes(paths.locks) || made.some((folder) => paths.locks.startsWith(`${folder}/`))) {
-    probeLocks(paths.locks);
-    // Nothing in here belongs into version control.
-    replaceFile(join(paths.root, ".gitignore"), "*\n", { mode: 0o644 });
+  const synced = made.flatMap((each) => [dirname(each), each]);
+  // Nothing in here belongs into version control. Written last: without it, whoever began this did not get to its end.
+  const ignore = join(paths.root, ".gitignore");
+  const isOpen = existsSync(ignore);
+  if (!isOpen) {
+    probeLocks(paths.tmp);
+    synced.push(dirname(paths.root), ...folders.flatMap((each) => [dirname(each), each]));
   }
-  for (const folder of new Set(made.flatMap((each) => [dirname(each), each]))) syncDirectory(folder);
+  for (const folder of new Set(synced)) syncDirectory(folder);
+  if (!isOpen) replaceFile(ignore, "*\n", { mode: 0o644, stagingDirectory: paths.tmp });
   return paths;
 }

@@ -59,17 +59,19 @@ export function applyEdits(edits: readonly FileEdit[]): () => void {
       });
     }
   }
-  const done: FileEdit[] = [];
+  const begun: FileEdit[] = [];
   const undo = (): void => {
-    for (const { path, before } of done.splice(0).reverse()) {
+    for (const { path, before } of begun.splice(0).reverse()) {
+      if (readText(path) === before) continue;
       if (before === undefined) rmSync(path, { force: true });
       else replaceFile(path, Buffer.from(before), { mode: modeOf(path) });
     }
   };
   try {
     for (const edit of changing) {
+      // Also one that fails may have its new content: what fails last is making it durable.
+      begun.push(edit);
       replaceFile(edit.path, Buffer.from(edit.after), { mode: modeOf(edit.path) });
-      done.push(edit);
     }
   } catch (error) {
     undo();

@@ -25,13 +25,21 @@ export function readStamp(paths: HostPaths, key: string): TreeDescription | unde
   }
 }
 
-/** Not synced: a stamp that a power cut spoils is no stamp. A host that cannot keep one works without. */
+/**
+ * Not synced: a stamp that a power cut spoils is no stamp. A host that cannot keep one works without. Prepared in `tmp`,
+ * where the collector finds what a crash leaves.
+ */
 export function writeStamp(paths: HostPaths, key: string, description: TreeDescription): void {
   try {
     mkdirSync(paths.stamps, { recursive: true, mode: 0o755 });
-    const temporary = join(paths.stamps, `.${process.pid}`);
-    writeFileSync(temporary, JSON.stringify(description));
-    renameSync(temporary, join(paths.stamps, key));
+    const temporary = join(paths.tmp, `.stamp-${process.pid}`);
+    try {
+      writeFileSync(temporary, JSON.stringify(description));
+      renameSync(temporary, join(paths.stamps, key));
+    } catch (error) {
+      unlinkSync(temporary);
+      throw error;
+    }
     forgetOldest(paths);
   } catch {
     // the next command looks at everything
