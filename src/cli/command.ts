@@ -35,6 +35,8 @@ export interface Session {
   canAsk: boolean;
   inCi: boolean;
   verbose: number;
+  /** Writes lines of the result before the command ends, for those that run on; one JSON object a line with `--json`. */
+  print: (lines: readonly string[], data: unknown) => Promise<void>;
   /** Leaves signals to a child while `body` runs. */
   withoutSignals: <T>(body: () => Promise<T>) => Promise<T>;
   /** Ends the command as SIGINT would. */

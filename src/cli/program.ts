@@ -161,6 +161,14 @@ async function createSession(
     inCi,
     canAsk: !inCi && !options.json && isTerminal(0) && isTerminal(2),
     verbose: options.verbose ?? 0,
+    async print(lines, data) {
+      if (options.json)
+        await writeResult(`${JSON.stringify(envelope(entry.name, false, { data }, warnings.splice(0)))}\n`);
+      else {
+        await printWarnings(options, warnings.splice(0));
+        if (lines.length > 0) await writeResult(`${lines.join("\n")}\n`);
+      }
+    },
     async withoutSignals(body) {
       const resume = interrupt.suspend();
       try {

@@ -20,6 +20,7 @@ const verbs: Readonly<Record<Progress["phase"], string>> = {
   resolve: "resolving",
   measure: "measuring",
   fetch: "fetching and unpacking",
+  upload: "uploading",
   link: "linking",
   sync: "syncing to disk",
   switch: "switching",

@@ -72,6 +72,7 @@ const table = {
   CSP_RELEASE_UNKNOWN: { exit: 2, meaning: "the store has no such release, or more than one" },
   CSP_PUBLISH_REVOKED: { exit: 75, meaning: "a collection took a publication for abandoned and revoked it" },
   CSP_STORE_SETTINGS: { exit: 2, meaning: "credentials or settings for reaching the store are missing or unusable" },
+  CSP_STORE_FULL: { exit: 75, meaning: "the store's root has as many entries as it can hold" },
   CSP_STORE_DENIED: { exit: 2, meaning: "the store refused the credentials, or what they may do" },
   CSP_STORE_READ_ONLY: { exit: 2, meaning: "the store can only be read" },
   CSP_STORE_MISSING: { exit: 4, meaning: "the store lacks an object that is referred to" },

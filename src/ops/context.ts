@@ -14,7 +14,7 @@ export interface Project {
 
 /** What a long verb is doing; `total` is 0 where it is not known. */
 export interface Progress {
-  phase: "resolve" | "measure" | "fetch" | "link" | "sync" | "switch" | "collect" | "check";
+  phase: "resolve" | "measure" | "fetch" | "upload" | "link" | "sync" | "switch" | "collect" | "check";
   done: number;
   total: number;
   bytes: number;

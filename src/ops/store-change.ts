@@ -1,5 +1,6 @@
 /** Reading and changing the root of a store. Every change is a pure transition that is tried until it wins. */
 import { CspError } from "../core/errors.ts";
+import { isRefusal, type Refusal } from "../core/store-protocol.ts";
 import { formatStoreRoot, parseStoreRoot, type StoreRoot } from "../core/store-root.ts";
 import type { Store, Version } from "../store/store.ts";
 
@@ -20,19 +21,19 @@ export async function readRoot(store: Store): Promise<ReadRoot> {
 }
 
 /**
- * Reads, lets `next` say what is to be, and swaps it in; again from the start where somebody else was first. `next` may
- * be called often, so it has no effects but its result; undefined from it means that nothing is to be changed. Throws what
- * `next` throws, and CSP_STORE_BUSY.
+ * Reads, makes the transition, and swaps its result in; again from the start where somebody else was first. Gives the root
+ * that was swapped in, the very one that was read where the transition changes nothing, or its refusal. `transition` may run
+ * often, so it has no effects but its result; it is given undefined for a store that holds nothing yet. Throws CSP_STORE_BUSY.
  */
-export async function changeRoot<T>(
+export async function swapRoot(
   store: Store,
-  next: (root: StoreRoot | undefined) => { root: StoreRoot; result: T } | { root: undefined; result: T },
-): Promise<T> {
+  transition: (root: StoreRoot | undefined) => StoreRoot | Refusal,
+): Promise<StoreRoot | Refusal> {
   for (let attempt = 0; attempt < attempts; attempt++) {
     const { root, version } = await readRoot(store);
-    const change = next(root);
-    if (change.root === undefined) return change.result;
-    if ((await store.root.swap(version, formatStoreRoot(change.root))) !== undefined) return change.result;
+    const next = transition(root);
+    if (isRefusal(next) || next === root) return next;
+    if ((await store.root.swap(version, formatStoreRoot(next))) !== undefined) return next;
     await Bun.sleep(Math.min(1000, 5 * 2 ** attempt) * Math.random());
   }
   throw new CspError("CSP_STORE_BUSY", {

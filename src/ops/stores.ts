@@ -1,9 +1,11 @@
 /** The stores that a command works with: what the user names, else what the allowlist names. */
-import { CspError } from "../core/errors.ts";
+import type { Allowlist } from "../core/allowlist.ts";
+import { CspError, isCspError } from "../core/errors.ts";
 import { openStore } from "../store/open.ts";
 import { ordered } from "../store/ordered.ts";
 import type { Store } from "../store/store.ts";
 import type { Context } from "./context.ts";
+import { readAllowlist } from "./project.ts";
 import { absoluteAddress } from "./store-address.ts";
 
 /** The addresses in the order they are read; the first is the one that is written. */
@@ -33,4 +35,19 @@ export function open(ctx: Context, address: string): Promise<Store> {
     userAgent: `csp/${ctx.version}`,
     signal: ctx.signal,
   });
+}
+
+/** The stores that the project or the user names, as one. Hosts have no allowlist. */
+export async function openConfigured(ctx: Context): Promise<Store> {
+  return openStores(ctx, ctx.stores.length > 0 ? [] : (readSettings(ctx)?.stores ?? []));
+}
+
+/** The allowlist, where there is one. Throws CSP_ALLOWLIST_INVALID. */
+export function readSettings(ctx: Pick<Context, "project">): Allowlist | undefined {
+  try {
+    return readAllowlist(ctx.project).allowlist;
+  } catch (error) {
+    if (isCspError(error, "CSP_ALLOWLIST_MISSING")) return undefined;
+    throw error;
+  }
 }

@@ -4,11 +4,13 @@ import { hostCommands } from "./host.ts";
 import { packageCommands } from "./packages.ts";
 import { projectCommands } from "./project.ts";
 import { scriptCommands } from "./scripts.ts";
+import { storeCommands } from "./stores.ts";
 
 export const catalog: readonly CatalogEntry[] = [
   ...projectCommands,
   ...packageCommands,
   ...hostCommands,
+  ...storeCommands,
   ...scriptCommands,
 ];
 

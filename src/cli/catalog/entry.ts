@@ -4,7 +4,7 @@ import type { CommandModule } from "../command.ts";
 export interface CatalogEntry {
   name: string;
   aliases: readonly string[];
-  group: "Packages" | "This host" | "Scripts" | "Project";
+  group: "Packages" | "This host" | "Stores" | "Scripts" | "Project";
   summary: string;
   examples: readonly (readonly [command: string, meaning: string])[];
   /** Changes files: takes `--dry-run`. */

@@ -1,0 +1,46 @@
+/** What release objects refer to. Objects are immutable, so what was read once is known for good. */
+
+import { forEachLimited } from "../core/limiter.ts";
+import type { ReleaseObject } from "../core/release.ts";
+import { largestReleaseObject, parseReleaseObject } from "../core/release.ts";
+import type { StoreKey } from "../core/store-key.ts";
+import type { References } from "../core/store-protocol.ts";
+import type { StoreRoot } from "../core/store-root.ts";
+import type { Store } from "../store/store.ts";
+
+export interface ReferenceReader {
+  /** The references of these objects, in addition to all that were read before. Throws what reading an object throws. */
+  read(objects: Iterable<StoreKey>): Promise<References>;
+  /** An object that was read. */
+  object(key: StoreKey): ReleaseObject | undefined;
+}
+
+/** A reader that remembers, for one command. */
+export function createReferenceReader(store: Store): ReferenceReader {
+  const known = new Map<StoreKey, readonly StoreKey[]>();
+  const objects = new Map<StoreKey, ReleaseObject>();
+  return {
+    async read(wanted) {
+      const unread = [...wanted].filter((key) => !known.has(key));
+      await forEachLimited(unread, 4, async (key) => {
+        const object = parseReleaseObject(await store.blobs.get(key, { maxBytes: largestReleaseObject }));
+        objects.set(key, object);
+        known.set(
+          key,
+          [...object.blobs.values()].map((blob) => blob.key),
+        );
+      });
+      return known;
+    },
+    object: (key) => objects.get(key),
+  };
+}
+
+/** The objects of the releases that are looked into for blobs: that of `hash`, those of channels, the newest; at most `most`. */
+export function likelyObjects(root: StoreRoot, hash: string, channel: string, most = 8): StoreKey[] {
+  const first = [hash, root.channels.get(channel)?.release];
+  const heads = [...root.channels.values()].map(({ release }) => release);
+  const aged = [...root.releases].sort(([, a], [, b]) => b.at - a.at).map(([each]) => each);
+  const hashes = new Set([...first, ...heads, ...aged]);
+  return [...hashes].flatMap((each) => root.releases.get(each ?? "")?.object ?? []).slice(0, most);
+}
