@@ -1,7 +1,7 @@
 /** A store in front of which objects are kept. */
 import type { Digest } from "../core/integrity.ts";
 import { digestOfKey } from "../core/store-key.ts";
-import { badAnswer } from "./failures.ts";
+import { lastingAnswer } from "./failures.ts";
 import type { Store } from "./store.ts";
 import { isPromised } from "./verified.ts";
 
@@ -25,7 +25,7 @@ export function cached(store: Store, cache: ObjectCache): Store {
     const kept = await cache.get(digest).catch(() => undefined);
     if (kept !== undefined && isPromised(key, kept)) {
       if (kept.byteLength > maxBytes)
-        throw badAnswer(store.address, `has more than ${maxBytes} bytes under \`${key}\``);
+        throw lastingAnswer(store.address, `has more than ${maxBytes} bytes under \`${key}\``);
       return kept;
     }
     const bytes = await store.blobs.get(key, { maxBytes });

@@ -37,6 +37,15 @@ export function badAnswer(address: string, problem: string, hint?: string): CspE
   });
 }
 
+/** Such an answer where asking again will not help, as for an object that is too long: the `retrying` wrapper passes it on. */
+export function lastingAnswer(address: string, problem: string, hint?: string): CspError {
+  return new CspError("CSP_STORE_ANSWER", {
+    message: `the store \`${address}\` ${problem}`,
+    ...(hint === undefined ? {} : { hint }),
+    data: { store: address, lasting: true },
+  });
+}
+
 /** The credentials do not allow it. `action` completes "refused to …". */
 export function denied(address: string, action: string, hint: string): CspError {
   return new CspError("CSP_STORE_DENIED", {

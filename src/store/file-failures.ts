@@ -1,7 +1,7 @@
 /** What the operating system refuses in a store that is a directory. */
 import { CspError } from "../core/errors.ts";
 import { describeOsError, osCode } from "../fs/os-error.ts";
-import { badAnswer, denied, readOnly, unreachable } from "./failures.ts";
+import { denied, lastingAnswer, readOnly, unreachable } from "./failures.ts";
 
 /** What to throw for `error`, which passes as it is where it is none of the operating system's. */
 export function fileFailure(address: string, error: unknown, doing: "read" | "write"): unknown {
@@ -23,7 +23,7 @@ export function fileFailure(address: string, error: unknown, doing: "read" | "wr
     case "ENOTDIR":
     case "EISDIR":
     case "ENXIO":
-      return badAnswer(address, `has something else where csp keeps a file or a directory (${code})`);
+      return lastingAnswer(address, `has something else where csp keeps a file or a directory (${code})`);
     case "ENOSPC":
     case "EDQUOT":
     case "EFBIG":

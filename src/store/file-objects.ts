@@ -2,7 +2,7 @@
 import { readdir } from "node:fs/promises";
 import { digestOfKey, parseStoreKey, type StoreKey } from "../core/store-key.ts";
 import { osCode } from "../fs/os-error.ts";
-import { badAnswer, missing } from "./failures.ts";
+import { lastingAnswer, missing } from "./failures.ts";
 import { fileGuarded } from "./file-failures.ts";
 import { factsOf, readRegular, removeFile, syncDirectoryOf } from "./file-io.ts";
 import type { Place } from "./file-place.ts";
@@ -39,7 +39,7 @@ export function fileObjects(place: Place): Blobs {
         case "other":
           throw noFile(address, key);
         case "too long":
-          throw badAnswer(address, `has more than ${maxBytes} bytes under \`${key}\``);
+          throw lastingAnswer(address, `has more than ${maxBytes} bytes under \`${key}\``);
         default:
           return bytes;
       }
@@ -80,7 +80,7 @@ export function fileObjects(place: Place): Blobs {
 }
 
 function noFile(address: string, key: StoreKey) {
-  return badAnswer(address, `has something that is no file under \`${key}\``);
+  return lastingAnswer(address, `has something that is no file under \`${key}\``);
 }
 
 async function namesIn(directory: string): Promise<string[]> {

@@ -5,7 +5,7 @@ import { dirname } from "node:path";
 import { CspError } from "../core/errors.ts";
 import { storeFormat } from "../core/store-root.ts";
 import { osCode, quotedPath } from "../fs/os-error.ts";
-import { badAnswer, noStore, readOnly } from "./failures.ts";
+import { lastingAnswer, noStore, readOnly } from "./failures.ts";
 import { fileFailure, fileGuarded } from "./file-failures.ts";
 import {
   factsOf,
@@ -75,7 +75,7 @@ async function checkFormat(directory: string, address: string): Promise<void> {
   const bytes = await readRegular(`${directory}/${marker}`, 10_000);
   if (bytes === "absent") return;
   const format = typeof bytes === "string" ? undefined : formatIn(Buffer.from(bytes).toString());
-  if (format === undefined) throw badAnswer(address, `has a \`${marker}\` that cannot be read`);
+  if (format === undefined) throw lastingAnswer(address, `has a \`${marker}\` that cannot be read`);
   if (format > storeFormat) {
     throw new CspError("CSP_STORE_NEWER", {
       message: `the store \`${address}\` has format ${format}; this csp knows formats up to ${storeFormat}`,

@@ -3,7 +3,7 @@
  * None is ever removed, for a writer that slept would make it anew and believe that it had won. `root/latest` says where to
  * begin looking; it may lag, lie or be missing.
  */
-import { badAnswer } from "./failures.ts";
+import { lastingAnswer } from "./failures.ts";
 import { fileGuarded } from "./file-failures.ts";
 import { factsOf, readRegular, replaceWith, writeTemporary } from "./file-io.ts";
 import type { Place } from "./file-place.ts";
@@ -23,7 +23,7 @@ export function fileRoot(place: Place): Root {
 
   const find = async (number: number): Promise<Found | undefined> => {
     const facts = await factsOf(`${directory}/root/${number}`);
-    if (facts === "other") throw badAnswer(address, `has something that is no file under \`root/${number}\``);
+    if (facts === "other") throw lastingAnswer(address, `has something that is no file under \`root/${number}\``);
     // With the time, so that a store made anew in the same place has other versions.
     return facts && { number, version: `${number}-${Math.trunc(facts.modified * 1000).toString(36)}` };
   };
@@ -58,7 +58,7 @@ export function fileRoot(place: Place): Root {
 
   const textOf = async ({ number, version }: Found): Promise<RootState> => {
     const bytes = await readRegular(`${directory}/root/${number}`, maxBytes);
-    if (typeof bytes === "string") throw badAnswer(address, `has no usable file under \`root/${number}\``);
+    if (typeof bytes === "string") throw lastingAnswer(address, `has no usable file under \`root/${number}\``);
     return { version, text: Buffer.from(bytes.buffer).toString() };
   };
 
@@ -91,7 +91,7 @@ export function fileRoot(place: Place): Root {
         if ((await place.create(`root/${number}`, Buffer.from(text))) === "exists") return undefined;
         await hint(number);
         const made = await find(number);
-        if (made === undefined) throw badAnswer(address, `lost \`root/${number}\` right after it was made`);
+        if (made === undefined) throw lastingAnswer(address, `lost \`root/${number}\` right after it was made`);
         return made.version;
       });
     },

@@ -1,6 +1,6 @@
 /** A store in memory: the contract in its smallest form, for tests and as the model that the others are compared with. */
 import { digestOfKey, type StoreKey } from "../core/store-key.ts";
-import { badAnswer, missing } from "./failures.ts";
+import { lastingAnswer, missing } from "./failures.ts";
 import { type RootState, randomNonce, type Store } from "./store.ts";
 
 /** An empty store; it lives as long as the value. */
@@ -33,7 +33,8 @@ export function createMemoryStore(address = "memory:"): Store {
         digestOfKey(key);
         const bytes = objects.get(key);
         if (bytes === undefined) throw missing(address, key);
-        if (bytes.byteLength > maxBytes) throw badAnswer(address, `has more than ${maxBytes} bytes under \`${key}\``);
+        if (bytes.byteLength > maxBytes)
+          throw lastingAnswer(address, `has more than ${maxBytes} bytes under \`${key}\``);
         return bytes.slice();
       },
       async put(key, bytes) {

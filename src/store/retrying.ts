@@ -17,24 +17,19 @@ export interface RetryOptions {
 const longestRetryAfterMs = 30_000;
 
 /**
- * Repeats what failed with CSP_STORE_UNREACHABLE or CSP_STORE_ANSWER, after growing pauses of random length or as long as
- * `retryAfterMs` in the error's data says. A swap whose answer was lost is looked for in the root, so it is never done twice
- * and its success is seen, unless somebody changed the root once more in between: then it counts as lost, which the
- * caller, who reads the root anew, can tell from its contents.
+ * Repeats what failed with CSP_STORE_UNREACHABLE, or with a CSP_STORE_ANSWER that is not lasting, after growing pauses of
+ * random length or as long as `retryAfterMs` in the error's data says. A swap whose answer was lost is looked for in the root
+ * by its text, so it is not done twice and its success is seen. Where somebody changed the root once more in between it
+ * counts as refused though it happened; the caller, who then reads the root anew, must be able to tell from its contents.
  */
 export function retrying(store: Store, options: RetryOptions = {}): Store {
-  const { tries = 5, totalMs = 60_000 } = options;
-
   const again = async <T>(action: (attempt: number) => Promise<T>): Promise<T> => {
-    const start = performance.now();
+    const patience = createPatience(options);
     for (let attempt = 0; ; attempt++) {
       try {
         return await action(attempt);
       } catch (error) {
-        if (!mayPass(error) || attempt + 1 >= tries) throw error;
-        const pause = pauseAfter(error, attempt, options);
-        if (performance.now() - start + pause > totalMs) throw error;
-        await sleep(pause, options.signal);
+        await patience.after(error);
       }
     }
   };
@@ -44,8 +39,7 @@ export function retrying(store: Store, options: RetryOptions = {}): Store {
       if (attempt > 0) {
         const state = await store.root.read();
         const present = typeof state === "object" ? state : undefined;
-        if (present?.text === text) return present.version;
-        if (present?.version !== expected) return undefined;
+        if (present?.version !== expected) return present?.text === text ? present.version : undefined;
       }
       const version = await store.root.swap(expected, text);
       if (version !== undefined || attempt === 0) return version;
@@ -60,7 +54,7 @@ export function retrying(store: Store, options: RetryOptions = {}): Store {
       size: (key) => again(() => store.blobs.size(key)),
       get: (key, limit) => again(() => store.blobs.get(key, limit)),
       put: (key, bytes) => again(() => store.blobs.put(key, bytes)),
-      list: () => listAgain(store, again),
+      list: () => listAgain(store, options),
       delete: (key) => again(() => store.blobs.delete(key)),
     },
     root: {
@@ -71,31 +65,50 @@ export function retrying(store: Store, options: RetryOptions = {}): Store {
   };
 }
 
-/** After a failure the listing begins anew, without what was given already: no kind can go on where another listing ended. */
-async function* listAgain(
-  store: Store,
-  again: <T>(action: (attempt: number) => Promise<T>) => Promise<T>,
-): AsyncGenerator<readonly StoredObject[]> {
+/**
+ * After a failure the listing begins anew, without what was given already: no kind can go on where another listing ended.
+ * What counts as a success is a page with something new.
+ */
+async function* listAgain(store: Store, options: RetryOptions): AsyncGenerator<readonly StoredObject[]> {
   const given = new Set<string>();
-  let pages = store.blobs.list()[Symbol.asyncIterator]();
-  try {
-    for (;;) {
-      const { done, value } = await again((attempt) => {
-        if (attempt > 0) pages = store.blobs.list()[Symbol.asyncIterator]();
-        return pages.next();
-      });
-      if (done) return;
-      const fresh = value.filter(({ key }) => !given.has(key));
-      for (const { key } of fresh) given.add(key);
-      if (fresh.length > 0) yield fresh;
+  let patience = createPatience(options);
+  for (;;) {
+    try {
+      for await (const page of store.blobs.list()) {
+        const fresh = page.filter(({ key }) => !given.has(key));
+        if (fresh.length === 0) continue;
+        for (const { key } of fresh) given.add(key);
+        patience = createPatience(options);
+        yield fresh;
+      }
+      return;
+    } catch (error) {
+      await patience.after(error);
     }
-  } finally {
-    await pages.return?.();
   }
 }
 
+interface Patience {
+  /** Waits before the next try, or throws the error where there is none. */
+  after(error: unknown): Promise<void>;
+}
+
+function createPatience(options: RetryOptions): Patience {
+  const { tries = 5, totalMs = 60_000 } = options;
+  const start = performance.now();
+  let failures = 0;
+  return {
+    async after(error) {
+      const pause = pauseAfter(error, failures++, options);
+      if (!mayPass(error) || failures >= tries || performance.now() - start + pause > totalMs) throw error;
+      await sleep(pause, options.signal);
+    },
+  };
+}
+
 function mayPass(error: unknown): error is Error {
-  return isCspError(error, "CSP_STORE_UNREACHABLE") || isCspError(error, "CSP_STORE_ANSWER");
+  if (isCspError(error, "CSP_STORE_UNREACHABLE")) return true;
+  return isCspError(error, "CSP_STORE_ANSWER") && error.data.lasting !== true;
 }
 
 function pauseAfter(error: unknown, attempt: number, { baseMs = 200, maxMs = 10_000 }: RetryOptions): number {

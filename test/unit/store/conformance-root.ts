@@ -164,16 +164,17 @@ export function raceCases(check: Case): void {
 
   check("no update is lost", async ({ store, reopen }) => {
     const [writers, each] = [6, 4];
-    const count = async ({ root }: Store): Promise<void> => {
+    const counted = (state: RootState | undefined): number => Number(state?.text.split(" ")[0] ?? "0");
+    const count = async ({ root }: Store, writer: number): Promise<void> => {
       for (let done = 0; done < each; ) {
         const state = (await root.read()) as RootState | undefined;
-        const next = String(Number(state?.text ?? "0") + 1);
-        if ((await root.swap(state?.version, next)) !== undefined) done++;
+        const text = `${counted(state) + 1} by ${writer}, its ${done}th`;
+        if ((await root.swap(state?.version, text)) !== undefined) done++;
       }
     };
     const clients = await Promise.all(Array.from({ length: writers }, reopen));
     await Promise.all(clients.map(count));
-    expect(((await store.root.read()) as RootState).text).toBe(String(writers * each));
+    expect(counted((await store.root.read()) as RootState)).toBe(writers * each);
   });
 }
 
