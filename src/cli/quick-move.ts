@@ -1,8 +1,9 @@
 /**
  * `csp rollback` and `csp use` without the program around them. What does not succeed at once, a busy lock included, has
- * changed nothing and is left to the program, which says why.
+ * changed nothing and is left to the program, which says why; but after a device failed nothing is tried again.
  */
 import { resolve } from "node:path";
+import { deviceFailure } from "../fs/os-error.ts";
 import { mayCollect } from "../ops/may-collect.ts";
 import { applyRollback, type Move } from "../ops/rollback.ts";
 import type { SwitchContext } from "../ops/switch.ts";
@@ -39,8 +40,10 @@ export async function moveQuickly(argv: readonly string[]): Promise<boolean> {
   let move: Move;
   try {
     move = await apply(ctx, words);
-  } catch {
-    return false;
+  } catch (error) {
+    const failure = deviceFailure(error);
+    if (failure !== undefined) await (await import("./quick-failure.ts")).reportFailure(failure);
+    return failure !== undefined;
   }
   console.log(moveLines(move, false, (text) => text).join("\n"));
   if (move.switched && mayCollect(project)) {

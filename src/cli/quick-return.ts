@@ -1,8 +1,8 @@
 /**
  * `csp install` of a lockfile that this host had before, without the program around it. What does not succeed at once, a
- * busy lock included, is left to the program, which says why.
+ * busy lock included, is left to the program, which says why; but after a device failed nothing is tried again.
  */
-
+import { deviceFailure } from "../fs/os-error.ts";
 import { holdOn } from "../ops/hold.ts";
 import { underInstallLock } from "../ops/host-locks.ts";
 import { mayCollect } from "../ops/may-collect.ts";
@@ -11,11 +11,8 @@ import type { SwitchContext } from "../ops/switch.ts";
 import type { KnownTree, Surroundings } from "../ops/up-to-date.ts";
 import { whoIs } from "./who.ts";
 
-/** Makes the known tree current; undefined where that is left to the program, else what is to be done afterwards. */
-export async function returnQuickly(
-  surroundings: Surroundings,
-  { description }: KnownTree,
-): Promise<(() => Promise<void>) | undefined> {
+/** Makes the known tree current; false where that is left to the program. */
+export async function returnQuickly(surroundings: Surroundings, { description }: KnownTree): Promise<boolean> {
   const ctx: SwitchContext & Surroundings = {
     ...surroundings,
     who: whoIs(process.env),
@@ -26,15 +23,19 @@ export async function returnQuickly(
     waiting: () => {},
   };
   // Ending a hold is worth a remark.
-  if (holdOn(ctx, description.hash) !== undefined) return undefined;
+  if (holdOn(ctx, description.hash) !== undefined) return false;
   process.umask(0o022);
+  let known: Awaited<ReturnType<typeof returnToKnownTree>>;
   try {
-    const known = await underInstallLock(ctx, () => returnToKnownTree(ctx, undefined));
-    if (known === undefined) return undefined;
-    const switched = known.from !== known.description.hash;
-    if (!switched || !mayCollect(ctx.project)) return async () => {};
-  } catch {
-    return undefined;
+    known = await underInstallLock(ctx, () => returnToKnownTree(ctx, undefined));
+  } catch (error) {
+    const failure = deviceFailure(error);
+    if (failure !== undefined) await (await import("./quick-failure.ts")).reportFailure(failure);
+    return failure !== undefined;
   }
-  return async () => (await import("./after-switch.ts")).afterQuickSwitch(ctx);
+  if (known === undefined) return false;
+  console.log(`current is now ${description.hash.slice(0, 12)}`);
+  const switched = known.from !== known.description.hash;
+  if (switched && mayCollect(ctx.project)) await (await import("./after-switch.ts")).afterQuickSwitch(ctx);
+  return true;
 }

@@ -23,15 +23,8 @@ export async function answerQuickly(argv: readonly string[]): Promise<boolean> {
   };
   const known = findKnownTree(surroundings);
   if (known === undefined) return false;
-  const hash = known.description.hash.slice(0, 12);
-  if (known.isCurrent) {
-    console.log(`nothing to do: ${hash} is current`);
-    return true;
-  }
-  const afterwards = await (await import("./quick-return.ts")).returnQuickly(surroundings, known);
-  if (afterwards === undefined) return false;
-  console.log(`current is now ${hash}`);
-  await afterwards();
+  if (!known.isCurrent) return (await import("./quick-return.ts")).returnQuickly(surroundings, known);
+  console.log(`nothing to do: ${known.description.hash.slice(0, 12)} is current`);
   return true;
 }
 

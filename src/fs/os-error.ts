@@ -104,6 +104,17 @@ export function osCode(error: unknown): string | undefined {
   return isOsError(error) ? error.code : undefined;
 }
 
+/**
+ * The error to show where the device failed, or where nobody knows whether it has what it should; undefined for any other
+ * value. Not to be tried again: a second sync succeeds although what the first one should have kept is lost.
+ */
+export function deviceFailure(thrown: unknown): CspError | undefined {
+  const error = isCspError(thrown) ? thrown : describeOsError(thrown);
+  const os = osCode(error);
+  const { syscall } = error?.data ?? {};
+  return os === "EIO" || (os !== undefined && (syscall === "fsync" || syscall === "syncfs")) ? error : undefined;
+}
+
 /** The path in back-quotes, whole, without characters that a terminal would act on. */
 export function quotedPath(path: string): string {
   const visible = path.replace(/[\u0000-\u001f\u007f-\u009f`\u200b-\u200f\u2028-\u202f\u2060-\u206f\ufeff]/g, "?");
