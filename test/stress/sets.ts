@@ -36,7 +36,7 @@ function spec(name: string, version: string, sets: readonly number[], deep?: num
     name,
     version,
     files: {
-      "package.json": JSON.stringify({ dependencies }),
+      "package.json": JSON.stringify({ name, version, dependencies }),
       "index.js": `${index}const data = () => JSON.parse(require("node:fs").readFileSync(__dirname + "/data.json", "utf8"));\n`,
       "part.js": `exports.sets = ${text};\n`,
       "data.json": text,
