@@ -19,7 +19,8 @@ export interface CommonOptions {
   resolveTimeout?: string;
   minimumFreeSpace?: string;
   trustProjectNpmrc?: boolean;
-  store?: string[];
+  /** `true` where a command was told to look at the store, and not which. */
+  store?: string[] | true;
   channel?: string;
   yes?: boolean;
 }

@@ -44,7 +44,9 @@ export function createContext(
     command: title,
     offline: options.offline === true,
     trustProject: options.trustProjectNpmrc === true,
-    stores: (options.store ?? words(env.CSP_STORE)).map((address) => absoluteAddress(address, cwd)),
+    stores: (Array.isArray(options.store) ? options.store : words(env.CSP_STORE)).map((address) =>
+      absoluteAddress(address, cwd),
+    ),
     channel: options.channel ?? (env.CSP_CHANNEL || undefined),
     resolveTimeoutMs: duration(options.resolveTimeout ?? env.CSP_RESOLVE_TIMEOUT, "--resolve-timeout", 300_000),
     lockTimeoutMs: duration(options.lockTimeout ?? env.CSP_LOCK_TIMEOUT, "--lock-timeout", 600_000),

@@ -37,6 +37,11 @@ export function addStoreOption(command: Command): void {
   );
 }
 
+/** Declares that a command can look at a store instead of this host. */
+export function addStoreScope(command: Command, description: string): void {
+  command.option("--store [address]", description, (address: string) => [address]);
+}
+
 /** Declares the channel that a command follows or moves. */
 export function addChannelOption(command: Command): void {
   command.option("--channel <name>", "the channel (env CSP_CHANNEL; default stable)");

@@ -40,9 +40,11 @@ export interface AllowlistSettings {
   gc: {
     /** Trees before the current one that stay. */
     keepPrevious: number;
+    /** Releases of each channel that stay in the store. */
+    keepReleases: number;
     /** Milliseconds that a retired tree stays. */
     treeGrace: number;
-    /** Milliseconds that a blob stays in the store once no release needs it. */
+    /** Milliseconds that a blob stays, here once no tree needs it, in the store once no release does. */
     blobGrace: number;
     /** Collect after every switch. */
     auto: boolean;
@@ -65,7 +67,7 @@ export const knownKeys = {
   entry: ["version", "enabled", "optional", "reason"],
   registry: ["url", "scopes"],
   sizeCap: ["warn", "block"],
-  gc: ["keepPrevious", "treeGrace", "blobGrace", "auto"],
+  gc: ["keepPrevious", "keepReleases", "treeGrace", "blobGrace", "auto"],
 } as const;
 
 /** The systems and processors of Node and Bun; others are taken for a slip. */
@@ -96,6 +98,7 @@ export function readSettings(top: ReadonlyMap<string, YamlPair>, report: Report)
     stores: readStores(top.get("store"), report),
     gc: {
       keepPrevious: readCount(gc.get("keepPrevious"), 1000, report) ?? 1,
+      keepReleases: readCount(gc.get("keepReleases"), 1000, report) ?? 10,
       treeGrace: readDuration(gc.get("treeGrace"), report) ?? hour,
       blobGrace: readDuration(gc.get("blobGrace"), report) ?? 24 * hour,
       auto: readBoolean(gc.get("auto"), report) ?? false,

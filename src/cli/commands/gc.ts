@@ -1,11 +1,13 @@
 import { CspError } from "../../core/errors.ts";
 import type { GcLimits } from "../../core/gc-policy.ts";
 import { durationForm, formatSize, parseDuration, parseSize, sizeForm } from "../../core/quantity.ts";
+import type { CollectionLimits } from "../../core/store-protocol-collect.ts";
 import { applyGc, type GcOutcome } from "../../ops/gc-apply.ts";
 import { type GcOptions, planGc } from "../../ops/gc-plan.ts";
 import type { CommandModule, CommonOptions, Report, Session } from "../command.ts";
 import { parseCount } from "../counts.ts";
 import { gcData, gcLines, gcSummary } from "../gc-report.ts";
+import { addStoreScope } from "../options.ts";
 
 interface GcFlags extends CommonOptions {
   trees?: boolean;
@@ -14,6 +16,8 @@ interface GcFlags extends CommonOptions {
   treeGrace?: string;
   blobGrace?: string;
   maxSize?: string;
+  keepReleases?: string;
+  abandonedAfter?: string;
 }
 
 export const gc: CommandModule<GcFlags> = {
@@ -24,10 +28,23 @@ export const gc: CommandModule<GcFlags> = {
       .option("--keep <count>", "how many trees before the current one stay; default: `gc.keepPrevious`")
       .option("--tree-grace <duration>", "how long a retired tree stays; default: `gc.treeGrace`")
       .option("--blob-grace <duration>", "how long a blob stays that no tree needs; default: `gc.blobGrace`")
-      .option("--max-size <size>", "remove only until all that is left fits, oldest first");
+      .option("--max-size <size>", "remove only until all that is left fits, oldest first")
+      .option(
+        "--keep-releases <count>",
+        "with --store: how many releases of each channel stay; default: `gc.keepReleases`",
+      )
+      .option(
+        "--abandoned-after <duration>",
+        "with --store: when a publication that stands still is dead (default 24h)",
+      );
+    addStoreScope(command, "collect the store instead of this host: the configured one, or this");
   },
   async run(session, _args, flags) {
     const started = performance.now();
+    if (flags.store !== undefined) {
+      const { collectStore } = await import("../store-gc.ts");
+      return collectStore(session, storeLimits(flags), flags.dryRun === true);
+    }
     const options = gcOptions(session, flags);
     const ctx = session.context();
     const outcome: GcOutcome = flags.dryRun ? { plan: planGc(ctx, options), failed: [] } : await applyGc(ctx, options);
@@ -47,6 +64,14 @@ export const gc: CommandModule<GcFlags> = {
     return report;
   },
 };
+
+function storeLimits({ keepReleases, blobGrace, abandonedAfter }: GcFlags): Partial<CollectionLimits> {
+  return {
+    ...(keepReleases === undefined ? {} : { keep: parseCount(keepReleases, "--keep-releases", 0) }),
+    ...(blobGrace === undefined ? {} : { grace: duration(blobGrace, "--blob-grace") }),
+    ...(abandonedAfter === undefined ? {} : { intentLimit: duration(abandonedAfter, "--abandoned-after") }),
+  };
+}
 
 function gcOptions(session: Session, flags: GcFlags): GcOptions {
   const limits: Partial<GcLimits> = {

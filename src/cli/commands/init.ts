@@ -41,7 +41,7 @@ export const init: CommandModule<InitFlags> = {
       ...(answers.registry === undefined ? {} : { registryUrl: answers.registry }),
       ...(answers.minimumReleaseAge === undefined ? {} : { minimumReleaseAge: answers.minimumReleaseAge }),
       ...(answers.platform === undefined ? {} : { platforms: answers.platform }),
-      ...(answers.store === undefined ? {} : { stores: answers.store }),
+      ...(Array.isArray(answers.store) ? { stores: answers.store } : {}),
     });
     if (!options.dryRun) applyInit(edit);
     const lines = options.dryRun

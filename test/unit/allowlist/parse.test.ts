@@ -53,7 +53,7 @@ describe("a valid allowlist", () => {
       minimumReleaseAge: 259_200_000,
       stores: ["s3://script-packages/prod"],
       minimumFreeSpace: 500_000_000,
-      gc: { keepPrevious: 2, treeGrace: 7_200_000, blobGrace: 129_600_000, auto: true },
+      gc: { keepPrevious: 2, keepReleases: 10, treeGrace: 7_200_000, blobGrace: 129_600_000, auto: true },
     });
   });
 
@@ -68,7 +68,7 @@ describe("a valid allowlist", () => {
       minimumReleaseAge: undefined,
       minimumFreeSpace: undefined,
       stores: [],
-      gc: { keepPrevious: 1, treeGrace: 3_600_000, blobGrace: 86_400_000, auto: false },
+      gc: { keepPrevious: 1, keepReleases: 10, treeGrace: 3_600_000, blobGrace: 86_400_000, auto: false },
     });
   });
 
