@@ -112,7 +112,7 @@ async function plan({ ctx, store, options, reader }: Publisher): Promise<Publish
   if (root.moved !== undefined) throw refusalError(store, { refused: "moved", to: root.moved.to });
   const prefer = likelyObjects(root, hash, options.channel);
   const wanted = needed.map(({ digest }) => digest);
-  const chosen = chooseKeys(root, { wanted, references: await reader.read(prefer), prefer });
+  const chosen = chooseKeys(root, { wanted, references: await reader.readSound(prefer), prefer });
   const from = root.channels.get(options.channel)?.release;
   const whole = isWhole(root, reader, hash, platforms, wanted);
   const step = !whole ? "publish" : from === hash ? "nothing" : "promote";
@@ -227,18 +227,24 @@ async function publish(publisher: Publisher, planned: PublishPlan): Promise<Publ
   };
 }
 
-/** Reads what the transition needs to know until it is told or wins. */
+/**
+ * Reads what the transition needs to know until it is told or wins: the object of a release that is replaced. One that is
+ * spoiled refers to nothing any more; what it had becomes orphans, for collections.
+ */
 async function commit(
   { store, reader }: Publisher,
   facts: Omit<Parameters<typeof commitPublish>[1], "references">,
 ): Promise<StoreRoot | Refusal> {
+  const spoiled = new Set<StoreKey>();
   for (;;) {
-    const references = await reader.read([]);
+    const known = await reader.read([]);
+    const references = new Map([...known, ...[...spoiled].map((key) => [key, []] as const)]);
     const committed = await swapRoot(store, (root) =>
       root === undefined ? { refused: "revoked" } : commitPublish(root, { ...facts, references }),
     );
     if (!isRefusal(committed) || committed.refused !== "unread") return committed;
-    await reader.read(committed.objects);
+    const read = await reader.readSound(committed.objects);
+    for (const key of committed.objects) if (!read.has(key)) spoiled.add(key);
   }
 }
 

@@ -1,5 +1,7 @@
 /** What release objects refer to. Objects are immutable, so what was read once is known for good. */
 
+import type { Code } from "../core/codes.ts";
+import { isCspError } from "../core/errors.ts";
 import { forEachLimited } from "../core/limiter.ts";
 import type { ReleaseObject } from "../core/release.ts";
 import { largestReleaseObject, parseReleaseObject } from "../core/release.ts";
@@ -11,6 +13,8 @@ import type { Store } from "../store/store.ts";
 export interface ReferenceReader {
   /** The references of these objects, in addition to all that were read before. Throws what reading an object throws. */
   read(objects: Iterable<StoreKey>): Promise<References>;
+  /** The same, with what is damaged or missing left out. */
+  readSound(objects: Iterable<StoreKey>): Promise<References>;
   /** An object that was read. */
   object(key: StoreKey): ReleaseObject | undefined;
 }
@@ -19,19 +23,25 @@ export interface ReferenceReader {
 export function createReferenceReader(store: Store): ReferenceReader {
   const known = new Map<StoreKey, readonly StoreKey[]>();
   const objects = new Map<StoreKey, ReleaseObject>();
-  return {
-    async read(wanted) {
-      const unread = [...wanted].filter((key) => !known.has(key));
-      await forEachLimited(unread, 4, async (key) => {
+  const readAll = async (wanted: Iterable<StoreKey>, isBearable: (error: unknown) => boolean): Promise<References> => {
+    const unread = [...wanted].filter((key) => !known.has(key));
+    await forEachLimited(unread, 4, async (key) => {
+      try {
         const object = parseReleaseObject(await store.blobs.get(key, { maxBytes: largestReleaseObject }));
         objects.set(key, object);
         known.set(
           key,
           [...object.blobs.values()].map((blob) => blob.key),
         );
-      });
-      return known;
-    },
+      } catch (error) {
+        if (!isBearable(error)) throw error;
+      }
+    });
+    return known;
+  };
+  return {
+    read: (wanted) => readAll(wanted, () => false),
+    readSound: (wanted) => readAll(wanted, isDamage),
     object: (key) => objects.get(key),
   };
 }
@@ -43,4 +53,10 @@ export function likelyObjects(root: StoreRoot, hash: string, channel: string, mo
   const aged = [...root.releases].sort(([, a], [, b]) => b.at - a.at).map(([each]) => each);
   const hashes = new Set([...first, ...heads, ...aged]);
   return [...hashes].flatMap((each) => root.releases.get(each ?? "")?.object ?? []).slice(0, most);
+}
+
+function isDamage(error: unknown): boolean {
+  return ["CSP_STORE_MISSING", "CSP_STORE_CORRUPT", "CSP_STORE_INVALID"].some((code) =>
+    isCspError(error, code as Code),
+  );
 }

@@ -16,15 +16,19 @@ export function storeAddresses(ctx: Pick<Context, "stores" | "project">, allowli
 
 /** Opens them as one store. Throws CSP_STORE_NONE where there is none. */
 export async function openStores(ctx: Context, allowlisted: readonly string[]): Promise<Store> {
+  const stores = await openEach(ctx, allowlisted);
+  return stores.length === 1 ? stores[0] : ordered(stores);
+}
+
+/** Opens them one by one; the first is the one that is written. Throws CSP_STORE_NONE where there is none. */
+export async function openEach(ctx: Context, allowlisted: readonly string[]): Promise<[Store, ...Store[]]> {
   const addresses = storeAddresses(ctx, allowlisted);
   const [first, ...others] = await Promise.all(addresses.map((address) => open(ctx, address)));
-  if (first === undefined) {
-    throw new CspError("CSP_STORE_NONE", {
-      message: "no store is configured",
-      hint: "name one with `--store <address>`, in CSP_STORE, or as `store:` in the allowlist",
-    });
-  }
-  return others.length === 0 ? first : ordered([first, ...others]);
+  if (first !== undefined) return [first, ...others];
+  throw new CspError("CSP_STORE_NONE", {
+    message: "no store is configured",
+    hint: "name one with `--store <address>`, in CSP_STORE, or as `store:` in the allowlist",
+  });
 }
 
 /** One store by its absolute address. */

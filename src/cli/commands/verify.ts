@@ -2,6 +2,7 @@ import { planHostRepair, repairHost, type Verification, verifyHost } from "../..
 import type { RepairOutcome } from "../../ops/verify-repair.ts";
 import { thingKey } from "../../tree/finding.ts";
 import type { CommandModule, CommonOptions } from "../command.ts";
+import { addStoreScope } from "../options.ts";
 import { formatTook } from "../summary.ts";
 import { findingLines, helpLines, planLines, repairLines, summaryLine, verifyData } from "../verify-lines.ts";
 
@@ -16,8 +17,13 @@ export const verify: CommandModule<VerifyFlags> = {
       .option("--repair", "restore what is damaged from the cache or the registry")
       .option("--deep", "all trees, packages and blobs, not only those of the current tree")
       .option("--offline", "repair from what is on this host; open no socket");
+    addStoreScope(command, "verify the store instead of this host: the configured one, or this");
   },
   async run(session, _args, options) {
+    if (options.store !== undefined) {
+      const { checkStore } = await import("../store-verify.ts");
+      return checkStore(session, options.repair === true, options.dryRun === true);
+    }
     const started = performance.now();
     const ctx = session.context();
     const { paint } = session;
