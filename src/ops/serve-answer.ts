@@ -2,6 +2,7 @@
 import type { ServerResponse } from "node:http";
 import { isCspError } from "../core/errors.ts";
 import type { Watch } from "../net/watchdog.ts";
+import { serveHeader } from "../store/http-mode.ts";
 
 export interface Answer {
   status: number;
@@ -67,7 +68,7 @@ export async function sendAnswer(
   const hasLength = answer.status !== 204 && answer.status !== 304;
   const length = isHead ? (answer.length ?? body.byteLength) : body.byteLength;
   response.writeHead(answer.status, {
-    "csp-serve": "1",
+    [serveHeader]: "1",
     "x-content-type-options": "nosniff",
     ...(hasLength ? { "content-length": String(length) } : {}),
     ...answer.headers,

@@ -2,8 +2,10 @@
 import type { Socket } from "node:net";
 
 export interface Connections {
-  /** A new connection; closed again where there are too many. */
+  /** A new connection; closed again, and false, where there are too many. */
   open(socket: Socket): boolean;
+  /** What happens on `upper` counts for `socket`, on which it runs. */
+  carries(upper: Socket, socket: Socket): void;
   /** A request's head arrived. */
   busy(socket: Socket): void;
   /** The answer is out. */
@@ -19,6 +21,11 @@ export interface Connections {
 /** `headMs` until the first request's head, `keepAliveMs` from one answer to the next head, however it drips. */
 export function createConnections(limits: { connections: number; headMs: number; keepAliveMs: number }): Connections {
   const deadlines = new Map<Socket, number>();
+  const carriers = new WeakMap<Socket, Socket>();
+  const extend = (upper: Socket, deadline: number): void => {
+    const socket = carriers.get(upper) ?? upper;
+    if (deadlines.has(socket)) deadlines.set(socket, deadline);
+  };
   const check = (): void => {
     const now = performance.now();
     for (const [socket, deadline] of deadlines) if (now > deadline) socket.destroy();
@@ -40,12 +47,9 @@ export function createConnections(limits: { connections: number; headMs: number;
       socket.once("close", () => deadlines.delete(socket));
       return true;
     },
-    busy(socket) {
-      if (deadlines.has(socket)) deadlines.set(socket, Number.POSITIVE_INFINITY);
-    },
-    idle(socket) {
-      if (deadlines.has(socket)) deadlines.set(socket, performance.now() + limits.keepAliveMs);
-    },
+    carries: (upper, socket) => void carriers.set(upper, socket),
+    busy: (socket) => extend(socket, Number.POSITIVE_INFINITY),
+    idle: (socket) => extend(socket, performance.now() + limits.keepAliveMs),
     count: () => deadlines.size,
     closeIdle: () => closeThose(true),
     closeAll: () => closeThose(false),

@@ -14,6 +14,7 @@ export interface Observation {
 export interface Gauge {
   name: string;
   help: string;
+  labels?: Readonly<Record<string, string>>;
   value: number;
 }
 
@@ -58,7 +59,9 @@ export function createMetrics(): Metrics {
         ...family("csp_http_received_bytes_total", "counter", "Bytes of bodies received.", bytes.received),
         ...histograms(durations),
         ...family("csp_store_errors_total", "counter", "Failures of the store behind the server.", errors),
-        ...gauges.flatMap(({ name, help, value }) => family(name, "gauge", help, new Map([["", value]]))),
+        ...gauges.flatMap(({ name, help, labels: own, value }) =>
+          family(name, "gauge", help, new Map([[own === undefined ? "" : labels(own), value]])),
+        ),
         "",
       ].join("\n"),
   };
@@ -68,7 +71,7 @@ function add(numbers: Map<string, number>, key: string, value: number): void {
   numbers.set(key, (numbers.get(key) ?? 0) + value);
 }
 
-/** All values are words of ours. */
+/** All values are words of ours, which need no escapes. */
 function labels(pairs: Readonly<Record<string, string>>): string {
   return `{${Object.entries(pairs)
     .map(([name, value]) => `${name}="${value}"`)

@@ -60,7 +60,7 @@ function methodRefusal(route: Route, { writable }: Served, method: string): Answ
 
 /** What the server itself can say, beside what its store says. */
 export interface OwnAnswers {
-  metrics(): string;
+  metrics(): Promise<string>;
   ready(): Promise<Answer>;
 }
 
@@ -88,7 +88,7 @@ export async function answerRoute(
       return {
         status: 200,
         headers: { "content-type": "text/plain; version=0.0.4; charset=utf-8", "cache-control": "no-store" },
-        body: own.metrics(),
+        body: await own.metrics(),
       };
     case "other":
       return notFound();

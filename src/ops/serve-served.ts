@@ -56,3 +56,20 @@ export interface Asked {
   over: Promise<void>;
   isOver(): boolean;
 }
+
+/** One line of the access log. Holds no credential and no query. */
+export interface AccessEntry {
+  /** Milliseconds since 1970. */
+  time: number;
+  /** Address of the peer; `unix` for a local socket. */
+  remote: string;
+  method: string;
+  /** The path of a route, and of nothing else more than its first characters. */
+  path: string;
+  status: number;
+  sentBytes: number;
+  receivedBytes: number;
+  durationMs: number;
+  /** What went wrong behind it. */
+  code?: string;
+}
