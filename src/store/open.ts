@@ -25,6 +25,16 @@ async function openKind(address: string, options: StoreOptions): Promise<Store> 
       const { openS3Store } = await import("./s3.ts");
       return openS3Store(address, options);
     }
+    case "postgres":
+    case "postgresql": {
+      const { openPostgresStore } = await import("./postgres.ts");
+      return openPostgresStore(address, options);
+    }
+    case "http":
+    case "https": {
+      const { openHttpStore } = await import("./http.ts");
+      return openHttpStore(address, options);
+    }
     default:
       throw new CspError("CSP_STORE_ADDRESS", {
         message: `${quoted(address)} is no address of a store`,
