@@ -6,6 +6,7 @@
 import { test } from "bun:test";
 import { spawnSync } from "node:child_process";
 import { join } from "node:path";
+import { postgresPrograms } from "./servers/postgres-programs.ts";
 
 const repository = join(import.meta.dir, "../..");
 
@@ -20,6 +21,8 @@ const checks = {
   npm: () => Bun.which("npm") !== null,
   strace: () => Bun.which("strace") !== null,
   git: () => Bun.which("git") !== null,
+  postgres: () => postgresPrograms() !== undefined,
+  pgbouncer: () => Bun.which("pgbouncer") !== null,
   /** A package registry that answers; set by the one who starts the tests. */
   network: () => process.env.CSP_TEST_NETWORK === "1",
   /** Commands can be run as a user whom file modes bind, and who can read this checkout. */
