@@ -44,6 +44,7 @@ export function createContext(
     command: title,
     offline: options.offline === true,
     trustProject: options.trustProjectNpmrc === true,
+    cwd,
     stores: (Array.isArray(options.store) ? options.store : words(env.CSP_STORE)).map((address) =>
       absoluteAddress(address, cwd),
     ),

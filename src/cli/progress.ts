@@ -21,6 +21,7 @@ const verbs: Readonly<Record<Progress["phase"], string>> = {
   measure: "measuring",
   fetch: "fetching and unpacking",
   upload: "uploading",
+  copy: "copying",
   link: "linking",
   sync: "syncing to disk",
   switch: "switching",

@@ -72,6 +72,7 @@ const table = {
   CSP_RELEASE_UNKNOWN: { exit: 2, meaning: "the store has no such release, or more than one" },
   CSP_PUBLISH_REVOKED: { exit: 75, meaning: "a collection took a publication for abandoned and revoked it" },
   CSP_STORE_SETTINGS: { exit: 2, meaning: "credentials or settings for reaching the store are missing or unusable" },
+  CSP_MIGRATE_TARGET: { exit: 2, meaning: "the place to migrate to holds something else" },
   CSP_STORE_FULL: { exit: 75, meaning: "the store's root has as many entries as it can hold" },
   CSP_STORE_DENIED: { exit: 2, meaning: "the store refused the credentials, or what they may do" },
   CSP_STORE_READ_ONLY: { exit: 2, meaning: "the store can only be read" },
@@ -82,6 +83,7 @@ const table = {
   CSP_STORE_UNREACHABLE: { exit: 75, meaning: "the store does not answer" },
   CSP_STORE_ANSWER: { exit: 75, meaning: "the store answered something that is not what was asked for" },
   CSP_STORE_BUSY: { exit: 75, meaning: "others changed the store again and again meanwhile" },
+  CSP_LISTEN: { exit: 2, meaning: "the server cannot listen at that address" },
 
   // 75: temporary
   CSP_OFFLINE: { exit: 75, meaning: "bytes are missing here and `--offline` forbids fetching them" },
@@ -109,6 +111,10 @@ const table = {
   CSP_WARN_STORE_MOVED: { exit: 0, meaning: "the store was moved, and its new address was used" },
   CSP_WARN_STORE_WRITERS: { exit: 0, meaning: "the store cannot keep several writers apart; one must be ensured" },
   CSP_WARN_GC_AUTO: { exit: 0, meaning: "a switch is done, but collecting after it (`gc.auto`) failed in part" },
+  CSP_WARN_SERVE: {
+    exit: 0,
+    meaning: "a server is reachable from other machines with less protection than it could have",
+  },
   CSP_WARN_GC_SIZE: { exit: 0, meaning: "what must be kept is larger than `--max-size`" },
 } as const satisfies Record<string, CodeEntry>;
 

@@ -14,7 +14,7 @@ export interface Project {
 
 /** What a long verb is doing; `total` is 0 where it is not known. */
 export interface Progress {
-  phase: "resolve" | "measure" | "fetch" | "upload" | "link" | "sync" | "switch" | "collect" | "check";
+  phase: "resolve" | "measure" | "fetch" | "upload" | "copy" | "link" | "sync" | "switch" | "collect" | "check";
   done: number;
   total: number;
   bytes: number;
@@ -42,6 +42,8 @@ export interface Context {
   command: string;
   offline: boolean;
   trustProject: boolean;
+  /** The working directory, absolute; what paths on the command line are relative to. */
+  cwd: string;
   /** Absolute addresses of the stores that the user named; empty where the allowlist's count. */
   stores: readonly string[];
   /** The channel that the user named. */

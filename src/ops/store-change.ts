@@ -1,6 +1,7 @@
 /** Reading and changing the root of a store. Every change is a pure transition that is tried until it wins. */
 import { CspError } from "../core/errors.ts";
-import { isRefusal, type Refusal } from "../core/store-protocol.ts";
+import type { Refusal } from "../core/store-protocol.ts";
+import type { MigrationRefusal } from "../core/store-protocol-migrate.ts";
 import { formatStoreRoot, parseStoreRoot, type StoreRoot } from "../core/store-root.ts";
 import type { Store, Version } from "../store/store.ts";
 
@@ -28,11 +29,19 @@ export async function readRoot(store: Store): Promise<ReadRoot> {
 export async function swapRoot(
   store: Store,
   transition: (root: StoreRoot | undefined) => StoreRoot | Refusal,
-): Promise<StoreRoot | Refusal> {
+): Promise<StoreRoot | Refusal>;
+export async function swapRoot(
+  store: Store,
+  transition: (root: StoreRoot | undefined) => StoreRoot | MigrationRefusal,
+): Promise<StoreRoot | MigrationRefusal>;
+export async function swapRoot(
+  store: Store,
+  transition: (root: StoreRoot | undefined) => StoreRoot | MigrationRefusal,
+): Promise<StoreRoot | MigrationRefusal> {
   for (let attempt = 0; attempt < attempts; attempt++) {
     const { root, version } = await readRoot(store);
     const next = transition(root);
-    if (isRefusal(next) || next === root) return next;
+    if ("refused" in next || next === root) return next;
     if ((await store.root.swap(version, formatStoreRoot(next))) !== undefined) return next;
     await Bun.sleep(Math.min(1000, 5 * 2 ** attempt) * Math.random());
   }

@@ -77,7 +77,8 @@ export async function verifyStore(ctx: Context, store: Store): Promise<StoreVeri
         const bytes = await store.blobs.get(key, { maxBytes: size });
         checked.bytes += bytes.byteLength;
       } catch (error) {
-        findings.push({ ...finding(error), key, releases: releases.sort(), package: `${pkg.name}@${pkg.version}` });
+        const found = await withSize(store, key, size, finding(error));
+        findings.push({ ...found, key, releases: releases.sort(), package: `${pkg.name}@${pkg.version}` });
       }
       checked.blobs++;
       const { blobs: done, bytes } = checked;
@@ -93,6 +94,22 @@ export async function verifyStore(ctx: Context, store: Store): Promise<StoreVeri
 function finding(error: unknown): Pick<StoreFinding, "kind" | "message"> {
   if (!isCspError(error)) throw error;
   return { kind: kindOf(error), message: error.message };
+}
+
+/** An answer that could not be used may come from a proxy; an object of another size is the store's own. */
+async function withSize<T extends Pick<StoreFinding, "kind" | "message">>(
+  store: Store,
+  key: StoreKey,
+  size: number,
+  found: T,
+): Promise<T> {
+  if (found.kind !== "unchecked") return found;
+  try {
+    const there = await store.blobs.size(key);
+    return there === undefined || there === size ? found : { ...found, kind: "corrupt" };
+  } catch {
+    return found;
+  }
 }
 
 function kindOf({ code }: CspError): StoreFindingKind {

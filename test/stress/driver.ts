@@ -144,6 +144,7 @@ function contextOf(place: DriverPlace, command: string, directory = place.projec
     command,
     offline: false,
     trustProject: false,
+    cwd: "/",
     stores: [],
     channel: undefined,
     resolveTimeoutMs: 60_000,

@@ -105,6 +105,7 @@ function contextOf(directory: string, clock: { now: number }, warnings: string[]
     command: "csp test",
     offline: true,
     trustProject: false,
+    cwd: "/",
     stores: [],
     channel: undefined,
     resolveTimeoutMs: 1000,

@@ -114,6 +114,7 @@ function hostAt(root: string, registry: TestRegistry): TestHost {
     command: "csp verify",
     offline: false,
     trustProject: false,
+    cwd: "/",
     stores: [],
     channel: undefined,
     resolveTimeoutMs: 60_000,
