@@ -138,17 +138,17 @@ function findPackage(from: string, name: string): string {
 }
 
 /** One peer's turn in one round: measures and returns one sample of each metric. */
-export type Turn = (driver: Driver, round: number) => Promise<Record<string, number>>;
+export type Turn<Peer = Driver> = (peer: Peer, round: number) => Promise<Record<string, number>>;
 
 /**
- * Runs `rounds` rounds in each of which every driver has its turn: A B C, A B C. A driver whose turn or preparation
- * throws is out for the rest, with the reason.
+ * Runs `rounds` rounds in each of which every driver, or whatever else has a name, has its turn: A B C, A B C. One whose
+ * turn or preparation throws is out for the rest, with the reason.
  */
-export async function takeTurns(
-  bench: Bench,
+export async function takeTurns<Peer extends { name: string } = Driver>(
+  bench: Pick<Bench, "date" | "work"> & { drivers: readonly Peer[] },
   rounds: number,
-  prepare: (driver: Driver) => Promise<unknown>,
-  turn: Turn,
+  prepare: (peer: Peer) => Promise<unknown>,
+  turn: Turn<Peer>,
 ): Promise<ScenarioResult> {
   const result: ScenarioResult = {
     rounds,
@@ -158,7 +158,7 @@ export async function takeTurns(
     peers: {},
     failed: {},
   };
-  const attempt = async (driver: Driver, step: () => Promise<Record<string, number>>) => {
+  const attempt = async (driver: Peer, step: () => Promise<Record<string, number>>) => {
     if (result.failed[driver.name] !== undefined) return;
     try {
       const samples = result.peers[driver.name] ?? {};

@@ -56,8 +56,8 @@ if (isMainThread) {
       (worker) =>
         new Promise<void>((resolve) => {
           const give = (): void => {
-            if (next >= files.length) return resolve();
-            worker.postMessage(files.slice(next, next + chunk));
+            if (next >= files.length) resolve();
+            else worker.postMessage(files.slice(next, next + chunk));
             next += chunk;
           };
           worker.onmessage = (event: MessageEvent<number>) => {

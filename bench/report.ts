@@ -47,7 +47,8 @@ function verdictTable(verdicts: readonly Verdict[]): string {
 }
 
 function limitText({ limit, metric }: Target): string {
-  return "atMost" in limit ? `≤ ${show(limit.atMost, metric)}` : `≤ ${limit.ratio} × ${limit.to}`;
+  if (!("atMost" in limit)) return `≤ ${limit.ratio} × ${limit.to}`;
+  return `≤ ${show(limit.atMost, metric)}${limit.beyond === undefined ? "" : ` beyond ${limit.beyond}`}`;
 }
 
 function shortfalls(verdicts: readonly Verdict[]): string {

@@ -2,7 +2,7 @@
  * Measures csp beside bun and pnpm, adds to bench/results.json and writes docs/benchmarks.md.
  *
  *   $(sh bin/find-bun) bench/run.ts                       everything but `real`
- *     --only cold,noop   these scenarios; the others keep their last results
+ *     --only cold,noop   these scenarios; the others keep their last results. `host` is all of rollback, gc and verify
  *     --peers csp,bun    only these products
  *     --rounds 5         rounds of each scenario
  *     --cache DIR        where the packages and the peers stay between runs
@@ -75,9 +75,17 @@ async function write(results: Results): Promise<void> {
   await Bun.write(pageFile, report(results));
 }
 
+/** The scenarios of a group; undefined for a word that names none. */
+function inGroup(word: string): string[] | undefined {
+  const found = Object.entries(scenarios).flatMap(([name, { group }]) => (group === word ? [name] : []));
+  return found.length > 0 ? found : undefined;
+}
+
 async function run(): Promise<void> {
   const all = Object.keys(scenarios);
-  const names = flags.only?.split(",") ?? all.filter((name) => name !== "real" || flags.real);
+  const names =
+    flags.only?.split(",").flatMap((word) => inGroup(word) ?? [word]) ??
+    all.filter((name) => name !== "real" || flags.real);
   const unknown = names.find((name) => !all.includes(name));
   if (unknown !== undefined) throw new Error(`there is no scenario ${unknown}, but ${all.join(", ")}`);
   const chosen = Object.entries(scenarios).filter(([name]) => names.includes(name));

@@ -3,6 +3,7 @@ import { writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { type Bench, install, installProject, type Taken, takeTurns } from "./bench.ts";
 import { type Driver, projectOf, writeProject } from "./drivers/driver.ts";
+import { hostScenarios } from "./host-scenarios.ts";
 import { diskUsage, flush, measure } from "./measure.ts";
 import type { ScenarioResult } from "./results.ts";
 import { base } from "./set.ts";
@@ -11,6 +12,8 @@ export interface Scenario {
   title: string;
   /** One sentence for the page: what state, what command. */
   about: string;
+  /** Scenarios that `--only` can choose by one word. */
+  group?: "host";
   run(bench: Bench): Promise<ScenarioResult>;
 }
 
@@ -221,4 +224,5 @@ export const scenarios: Readonly<Record<string, Scenario>> = {
         return sample;
       }),
   },
+  ...hostScenarios,
 };

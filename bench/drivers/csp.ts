@@ -22,6 +22,7 @@ export function cspDriver(cache: string): Driver {
     product: "csp",
     version: measure(startUp).said.trim(),
     startUp,
+    command,
     lock(place, set, variant) {
       const lines = Object.entries(rootsOf(set, variant)).map(([name, v]) => `  "${name}": "${v}"\n`);
       const files = { "script-packages.yaml": `packages:\n${lines.join("")}` };

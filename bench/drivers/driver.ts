@@ -28,6 +28,8 @@ export interface Driver {
   lock(place: Place, set: PackageSet, variant: Variant): ProjectFiles;
   /** Installs the project's lockfile; `frozen` as CI does it, else as a person types it. */
   install(place: Place, mode?: "frozen" | "plain"): Command;
+  /** Any other command of the product in a place; only where scenarios need one. */
+  command?(place: Place, ...args: string[]): Command;
   /** Brings the set's other versions into the store without building anything of them; the mirror shows them all. */
   warm(place: Place, set: PackageSet): void;
   /** The directory that must hold every root after an install. */

@@ -50,6 +50,7 @@ export function pnpmDriver(cache: string): Driver {
     name: "pnpm global store",
     product: "pnpm",
     version,
+    command: (place, ...args) => ({ argv: [pnpm, ...args], cwd: place.project, env: environment(place) }),
     startUp: { argv: [pnpm, "--version"], cwd: "/", env: {} },
     lock(place, set, variant) {
       const files = { "package.json": manifest(rootsOf(set, variant)), "pnpm-workspace.yaml": settings(true) };
