@@ -3,14 +3,24 @@
  * some order of the two, nothing is lost, and starting a script waits for nobody.
  */
 import { afterAll, beforeAll, expect } from "bun:test";
-import { copyFileSync, mkdirSync, readdirSync, rmSync, writeFileSync } from "node:fs";
+import { spawnSync } from "node:child_process";
+import { copyFileSync, existsSync, mkdirSync, readdirSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { pictureOf, wrongAtTheEnd } from "../support/host-check.ts";
 import { copyFolder } from "../support/loop-disk.ts";
 import { testNeeding } from "../support/needs.ts";
 import { chooseSeed, createRandom } from "../support/random.ts";
 import type { Child } from "../support/script/child.ts";
-import { type Rename, renamesOf, type Start, start, startDelayed, startStopped } from "./slow-motion.ts";
+import {
+  type Call,
+  callsOf,
+  readLinks,
+  renames,
+  type Start,
+  start,
+  startDelayed,
+  startStopped,
+} from "./slow-motion.ts";
 import { type Build, createWorld, csp, type World } from "./world.ts";
 
 const long = process.env.CSP_TEST_LONG === "1";
@@ -58,9 +68,9 @@ function takeSet(project: string, set: number): void {
 }
 
 /** Some of them, by the seed, or all in a long run. */
-function someOf(renames: readonly Rename[], count: number): Rename[] {
+function someOf(calls: readonly Call[], count: number): Call[] {
   const random = createRandom(seed);
-  const left = [...renames];
+  const left = [...calls];
   if (long) return left;
   return Array.from({ length: Math.min(count, left.length) }, () => left.splice(random.below(left.length), 1)).flat();
 }
@@ -91,14 +101,14 @@ async function race(prepare: () => void, slow: Start, other: Start, count: numbe
   const pictures = await bothOrders(prepare, slow, other);
   reset();
   prepare();
-  const renames = await renamesOf(slow);
-  expect(renames.length).toBeGreaterThan(4);
-  for (const rename of someOf(renames, count)) {
+  const calls = await callsOf(slow, renames);
+  expect(calls.length).toBeGreaterThan(4);
+  for (const call of someOf(calls, count)) {
     reset();
     prepare();
-    const children = [startDelayed(slow, rename, delay), start(other)];
+    const children = [startDelayed(slow, call, delay), start(other)];
     const ends = await Promise.all(children.map(({ end }) => end));
-    const place = `${rename.name} ${rename.ordinal} to ${rename.to} with CSP_TEST_SEED=${seed}`;
+    const place = `${call.name} ${call.ordinal} to ${call.words[1]} with CSP_TEST_SEED=${seed}`;
     for (const { status, stderr } of ends) {
       const busy = status === 75 && /CSP_(?:LOCK_TIMEOUT|CHANGED_MEANWHILE)/.test(stderr);
       if (status !== 0 && !busy) throw new Error(`at ${place} one ended with ${status}: ${stderr}`);
@@ -148,11 +158,11 @@ testNeeding(
     await succeed(command(collect));
     const after = pictureOf(here);
     prepare();
-    const renames = (await renamesOf(install)).filter(({ to }) => !to.includes("/stamps/"));
-    expect(renames.filter(({ to }) => to.includes("/cache/")).length).toBeGreaterThan(3);
-    for (const rename of someOf(renames, 3)) {
+    const calls = (await callsOf(install, renames)).filter(({ words: [, to = ""] }) => !to.includes("/stamps/"));
+    expect(calls.filter(({ words: [, to = ""] }) => to.includes("/cache/")).length).toBeGreaterThan(3);
+    for (const call of someOf(calls, 3)) {
       prepare();
-      const stopped = await startStopped(install, rename);
+      const stopped = await startStopped(install, call);
       let waiting: Child | undefined;
       try {
         const refused = await start(command([...collect, "--lock-timeout", "100ms"])).end;
@@ -189,11 +199,11 @@ testNeeding(
         if (collects) for (const set of [1, 2]) await succeed(command(["install"], world.projects[set]));
       };
       await ready();
-      const renames = await renamesOf(slow);
-      expect(renames.some(({ to }) => to.includes(collects ? "/tmp/" : "/trees/"))).toBe(true);
-      for (const rename of someOf(renames, 3)) {
+      const calls = await callsOf(slow, renames);
+      expect(calls.some(({ words: [, to = ""] }) => to.includes(collects ? "/tmp/" : "/trees/"))).toBe(true);
+      for (const call of someOf(calls, 3)) {
         await ready();
-        const stopped = await startStopped(slow, rename);
+        const stopped = await startStopped(slow, call);
         try {
           const out = await succeed(command(["run", "ask.ts", "--lock-timeout", "100ms"]));
           expect(out).toMatch(collects ? /^set 2$/m : /^set [01]$/m);
@@ -206,6 +216,66 @@ testNeeding(
       }
     }
     expect(readdirSync(join(here, ".data/script-packages/tmp"))).toEqual([]);
+  },
+  limit,
+);
+
+/** Where a run has read which tree is current, and has no lease on it yet. */
+async function beforeLease(run: Start): Promise<Call> {
+  const calls = await callsOf(run, readLinks);
+  const found = calls.find(({ words: [path = ""] }) => path.endsWith("/script-packages/current"));
+  if (found === undefined) throw new Error("the run never read current");
+  return found;
+}
+
+testNeeding(
+  ["strace"],
+  "a script whose tree is collected before its lease is taken starts on the next one",
+  async () => {
+    reset();
+    const run = command(["run", "ask.ts"]);
+    const stopped = await startStopped(run, await beforeLease(run));
+    try {
+      await succeed(command(["install"], world.projects[1]));
+      expect(await succeed(command(["gc", ...zero]))).toMatch(/^removed 1 tree /m);
+    } finally {
+      stopped.goOn();
+    }
+    const { status, stdout } = await stopped.child.end;
+    expect([status, stdout]).toEqual([0, "set 1\n"]);
+  },
+  limit,
+);
+
+testNeeding(
+  ["strace"],
+  "a tree stays whose lease is taken after a collector has planned to take it",
+  async () => {
+    reset();
+    const gate = join(here, "gate");
+    spawnSync("mkfifo", [gate]);
+    const text = `console.log("up"); await Bun.file("gate").text(); console.log((await import("three")).sets[0]);\n`;
+    writeFileSync(join(here, "late.ts"), text);
+    const stoppedRun = await startStopped(command(["run", "late.ts"]), await beforeLease(command(["run", "ask.ts"])));
+    await succeed(command(["install"], world.projects[1]));
+    const collect = command(["gc", "--keep", "0", "--tree-grace", "0s"]);
+    // Its notes are written between the plan and the first tree.
+    const stoppedGc = await startStopped(collect, { name: "rename", ordinal: 1, words: [] });
+    try {
+      expect(existsSync(join(here, ".data/script-packages/gc.json"))).toBe(true);
+      stoppedRun.goOn();
+      await stoppedRun.child.shows("stdout", /^up$/m);
+    } finally {
+      stoppedGc.goOn();
+    }
+    expect(await stoppedGc.child.end).toMatchObject({
+      status: 0,
+      stdout: expect.not.stringMatching(/removed \d+ tree/),
+    });
+    writeFileSync(gate, "go");
+    const { status, stdout } = await stoppedRun.child.end;
+    expect([status, stdout]).toEqual([0, "up\n0\n"]);
+    expect(await succeed(collect)).toMatch(/^removed 1 tree /m);
   },
   limit,
 );

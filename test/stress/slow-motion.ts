@@ -1,17 +1,19 @@
-/** Commands that pause at an exact rename, so that others can be let loose on what is half done there. */
+/** Commands that pause at an exact system call, so that others can be let loose on what is half done there. */
 import { readFileSync } from "node:fs";
 import { type Child, startChild } from "../support/script/child.ts";
 
-const renames = "rename,renameat,renameat2";
+/** Sets of system calls. */
+export const renames = "rename,renameat,renameat2";
+export const readLinks = "readlink,readlinkat";
 const limit = 60_000;
 
-/** A rename of a command's first thread. */
-export interface Rename {
+/** A system call of a command's first thread. */
+export interface Call {
   name: string;
   /** Its number among the calls of that name, from 1. */
   ordinal: number;
-  /** Where it leads. */
-  to: string;
+  /** All strings in it: paths, and what a link holds. */
+  words: readonly string[];
 }
 
 export interface Start {
@@ -34,29 +36,29 @@ export function start(what: Start): Child {
   return startChild({ ...what, stdin: undefined, tty: false, limit });
 }
 
-/** The renames of a command, in order. Throws where it fails. */
-export async function renamesOf(what: Start): Promise<Rename[]> {
-  const end = await trace(what, []).end;
+/** The calls of a set that a command makes with success, in order. Throws where the command fails. */
+export async function callsOf(what: Start, names: string): Promise<Call[]> {
+  const end = await trace(what, names, []).end;
   if (end.status !== 0) throw new Error(`${what.argv.join(" ")} ended with ${end.status}: ${end.stderr}`);
   const counts = new Map<string, number>();
   return end.stderr.split("\n").flatMap((line) => {
-    const [, name, rest = ""] = /^(rename\w*)\((.*)/.exec(line) ?? [];
-    if (name === undefined) return [];
+    const [, name = "", rest = ""] = /^(\w+)\((.*)/.exec(line) ?? [];
+    if (!names.split(",").includes(name)) return [];
     const ordinal = (counts.get(name) ?? 0) + 1;
     counts.set(name, ordinal);
-    const to = [...rest.matchAll(/"([^"]*)"/g)][1]?.[1] ?? "";
-    return / = 0$/.test(line) ? [{ name, ordinal, to }] : [];
+    const words = [...rest.matchAll(/"([^"]*)"/g)].map(([, word = ""]) => word);
+    return / = \d+$/.test(line) ? [{ name, ordinal, words }] : [];
   });
 }
 
-/** Starts a command that takes `milliseconds` for one of its renames. */
-export function startDelayed(what: Start, { name, ordinal }: Rename, milliseconds: number): Child {
-  return trace(what, ["-e", `inject=${name}:delay_enter=${milliseconds * 1000}:when=${ordinal}`]);
+/** Starts a command that takes `milliseconds` for one of its calls. */
+export function startDelayed(what: Start, { name, ordinal }: Call, milliseconds: number): Child {
+  return trace(what, name, ["-e", `inject=${name}:delay_enter=${milliseconds * 1000}:when=${ordinal}`]);
 }
 
-/** Starts a command and resolves as soon as it stands still behind one of its renames. Rejects where it never comes to it. */
-export async function startStopped(what: Start, { name, ordinal }: Rename): Promise<Stopped> {
-  const child = trace(what, ["-e", `inject=${name}:signal=SIGSTOP:when=${ordinal}`]);
+/** Starts a command and resolves as soon as it stands still behind one of its calls. Rejects where it never comes to it. */
+export async function startStopped(what: Start, { name, ordinal }: Call): Promise<Stopped> {
+  const child = trace(what, name, ["-e", `inject=${name}:signal=SIGSTOP:when=${ordinal}`]);
   await child.shows("stderr", /--- stopped by SIGSTOP ---/);
   const [pid = 0] = childrenOf(child.pid);
   return {
@@ -67,9 +69,9 @@ export async function startStopped(what: Start, { name, ordinal }: Rename): Prom
   };
 }
 
-/** Only the first thread is followed, which makes all renames; what strace says is on the command's stderr. */
-function trace(what: Start, flags: readonly string[]): Child {
-  const strace = ["strace", "-qq", "-s", "4096", "-e", `trace=${renames}`, ...flags];
+/** Only the first thread is followed, which makes all these calls; what strace says is on the command's stderr. */
+function trace(what: Start, names: string, flags: readonly string[]): Child {
+  const strace = ["strace", "-qq", "-s", "4096", "-e", `trace=${names}`, ...flags];
   return start({ ...what, argv: [...strace, ...what.argv] });
 }
 

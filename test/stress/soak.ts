@@ -1,6 +1,7 @@
 /** Random commands on one host, one after the other or two at once, some of them killed, with a look at the host after each. */
 import { lstatSync, readlinkSync } from "node:fs";
 import { basename, join } from "node:path";
+import { meets } from "../support/needs.ts";
 import type { Random } from "../support/random.ts";
 import { type Child, type Outcome, startChild } from "../support/script/child.ts";
 import { spoil } from "./damage.ts";
@@ -31,6 +32,7 @@ interface Deed {
 const most = 3;
 const limit = 60_000;
 const temporary = 75;
+const hasStrace = meets("strace");
 
 /** Goes on until the time is over. Throws with the history of commands where something does not hold. */
 export async function soak(
@@ -74,6 +76,11 @@ export async function soak(
     while (performance.now() < until) {
       await step(random.weighted(choices));
       look();
+      // Often enough right after a kill, before an installation sweeps up what that left.
+      if (!tidy && random.chance(0.3)) {
+        await perform([collect(gcWords())], false);
+        look();
+      }
     }
     while (sleepers.count > 0) await wake();
     await perform([collect(["--keep", "0", "--tree-grace", "0s", "--blob-grace", "0s"])], false);
@@ -98,7 +105,7 @@ export async function soak(
     else {
       const first = deed(kind);
       const second = random.chance(0.2) ? deed(random.pick(["install", "own", "gc", "use", "look", "run"])) : undefined;
-      await perform(second === undefined ? [first] : [first, second], random.chance(0.35));
+      await perform(second === undefined ? [first] : [first, second], random.chance(kind === "gc" ? 0.6 : 0.4));
     }
   }
 
@@ -190,10 +197,11 @@ export async function soak(
 
   /** Runs them at once; with `disturbed`, one of them is killed or interrupted at a random moment. */
   async function perform(deeds: readonly Deed[], disturbed: boolean): Promise<Outcome[]> {
-    const children = deeds.map(start);
     const victim = disturbed ? random.below(deeds.length) : -1;
     const signal = random.pick(["SIGKILL", "SIGKILL", "SIGTERM", "SIGINT"] as const);
-    if (victim >= 0) setTimeout(() => children[victim]?.signal(signal), random.below(120));
+    const exact = deeds[victim]?.mutates === true && hasStrace && random.chance(0.7);
+    const children = deeds.map((each, i) => start(each, exact && i === victim ? signalling(signal, each) : []));
+    if (victim >= 0 && !exact) setTimeout(() => children[victim]?.signal(signal), random.below(120));
     const ends = await Promise.all(children.map(({ end }) => end));
     const alone = deeds.length === 1;
     for (const [i, { words, exits, succeeded, mutates }] of deeds.entries()) {
@@ -219,9 +227,18 @@ export async function soak(
     return ends;
   }
 
-  function start({ words }: Deed): Child {
+  /** In front of a command: sends it the signal at one of its calls that change names, where it makes so many. */
+  function signalling(signal: string, { words }: Deed): string[] {
+    // A collector moves things away, one by one; how much there is of the rest depends.
+    const moves = words[0] === "gc" ? 20 : 5;
+    const call = random.weighted({ rename: 2, renameat2: moves, unlink: 2, rmdir: 1, mkdir: 1, symlink: 1, fsync: 1 });
+    const inject = `inject=${call}:signal=${signal}:when=${1 + random.below(8)}`;
+    return ["strace", "-qq", "-o", "/dev/null", "-e", `trace=${call}`, "-e", inject];
+  }
+
+  function start({ words }: Deed, before: readonly string[]): Child {
     const [command = "", ...rest] = words;
-    const argv = [build.csp, command, "--data-dir", host, ...rest];
+    const argv = [...before, build.csp, command, "--data-dir", host, ...rest];
     const cwd = world.projects[0] ?? "/";
     return startChild({ argv, cwd, env: world.env, stdin: undefined, tty: false, limit });
   }
