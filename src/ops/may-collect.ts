@@ -1,12 +1,14 @@
 /** The cheap half of whether to collect after a switch, for commands that must be quick. Imports next to nothing. */
 import type { Project } from "./context.ts";
-import { readBytes } from "./text.ts";
+import { readText } from "./text.ts";
+
+/** The key `auto` in any way YAML can write it without escapes; a package name such as `autoprefixer` is none. */
+const autoKey = /(?:^|[\s{,"'])auto["']?\s*:\s*true/;
 
 /** False where the allowlist surely does not say `gc: { auto: true }`. */
 export function mayCollect(project: Project): boolean {
   try {
-    const text = readBytes(project.allowlist);
-    return text !== undefined && Buffer.from(text.buffer, text.byteOffset, text.length).includes("auto");
+    return autoKey.test(readText(project.allowlist) ?? "");
   } catch {
     return false;
   }
