@@ -2,8 +2,8 @@
 import type { Project } from "./context.ts";
 import { readText } from "./text.ts";
 
-/** The key `auto` in any way YAML can write it without escapes; a package name such as `autoprefixer` is none. */
-const autoKey = /(?:^|[\s{,"'])auto["']?\s*:\s*true/;
+/** The key `auto`, as YAML writes it without escapes; a package such as `autoprefixer` is none. */
+const autoKey = /(?:^|[\s{,"'])auto["']?\s*:/;
 
 /** False where the allowlist surely does not say `gc: { auto: true }`. */
 export function mayCollect(project: Project): boolean {
