@@ -131,7 +131,7 @@ testNeeding(
       () => takeSet(here, 1),
       command(["install", "--frozen-lockfile"]),
       command(["install", "--frozen-lockfile"], world.projects[5]),
-      3,
+      2,
     ),
   limit,
 );
@@ -139,7 +139,7 @@ testNeeding(
 testNeeding(
   ["strace"],
   title("two additions to one project end as one after the other, with one slowed down"),
-  () => race(() => takeSet(here, 0), command(["add", "deep@1.0.0"]), command(["add", "extra@1.0.0"]), 3),
+  () => race(() => takeSet(here, 0), command(["add", "deep@1.0.0"]), command(["add", "extra@1.0.0"]), 2),
   limit,
 );
 

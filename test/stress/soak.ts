@@ -78,7 +78,7 @@ export async function soak(
       look();
       // Often enough right after a kill, before an installation sweeps up what that left.
       if (!tidy && random.chance(0.3)) {
-        await perform([collect(gcWords())], false);
+        await perform([collect([])], false);
         look();
       }
     }
@@ -180,8 +180,8 @@ export async function soak(
 
   function gcWords(): string[] {
     const words = ["--keep", String(random.below(3))];
-    if (random.chance(0.7)) words.push("--tree-grace", "0s");
-    if (random.chance(0.7)) words.push("--blob-grace", "0s");
+    if (random.chance(0.8)) words.push("--tree-grace", "0s");
+    if (random.chance(0.6)) words.push("--blob-grace", "0s");
     if (random.chance(0.2)) words.push("--max-size", `${random.below(20)}KB`);
     if (random.chance(0.15)) words.push(random.pick(["--trees", "--blobs"]));
     return words;
