@@ -79,6 +79,7 @@ const table = {
   CSP_STORE_MISSING: { exit: 4, meaning: "the store lacks an object that is referred to" },
   CSP_STORE_CORRUPT: { exit: 4, meaning: "the store has other bytes than it promised" },
   CSP_STORE_INVALID: { exit: 4, meaning: "the store's root or a release in it cannot be read" },
+  CSP_BUNDLE_INVALID: { exit: 4, meaning: "a file is not a whole bundle" },
   CSP_STORE_NEWER: { exit: 2, meaning: "the store was written by a newer csp" },
   CSP_STORE_UNREACHABLE: { exit: 75, meaning: "the store does not answer" },
   CSP_STORE_ANSWER: { exit: 75, meaning: "the store answered something that is not what was asked for" },

@@ -7,8 +7,10 @@ import { digestOfKey, type StoreKey, storeKey } from "../core/store-key.ts";
 import { type Claim, completeObjects, extendIntent, isRefusal } from "../core/store-protocol.ts";
 import { chooseKeys } from "../core/store-protocol-keys.ts";
 import { type Copy, settleCopy } from "../core/store-protocol-migrate.ts";
-import type { Migration } from "./migrate.ts";
+import type { Store } from "../store/store.ts";
+import type { Context } from "./context.ts";
 import { readRoot, swapRoot } from "./store-change.ts";
+import type { ReferenceReader } from "./store-references.ts";
 import { refusalError } from "./store-refusal.ts";
 
 /** What was done so far, of what there is to do. */
@@ -20,6 +22,19 @@ export interface Copied {
   bytes: number;
   total: number;
   totalBytes: number;
+}
+
+/** One copying of releases from store to store. */
+export interface Migration {
+  ctx: Context;
+  source: Store;
+  target: Store;
+  options: { concurrency: number };
+  /** The intent in the target; the same number in the source, where that has one. */
+  id: string;
+  from: ReferenceReader;
+  into: ReferenceReader;
+  totals: Copied;
 }
 
 const bytesInFlight = 64 * 1024 * 1024;

@@ -25,7 +25,7 @@ import {
 import type { StoreRoot } from "../core/store-root.ts";
 import { randomNonce, type Store } from "../store/store.ts";
 import type { Context } from "./context.ts";
-import { type Copied, copyRelease } from "./migrate-copy.ts";
+import { copyRelease, type Migration } from "./migrate-copy.ts";
 import { readRoot, swapRoot } from "./store-change.ts";
 import { createReferenceReader, type ReferenceReader } from "./store-references.ts";
 import { refusalError } from "./store-refusal.ts";
@@ -58,19 +58,6 @@ export interface MigrateOutcome {
   rounds: number;
   /** False where the source cannot be written, so that it does not say where it went. */
   marked: boolean;
-}
-
-/** One migration at work. */
-export interface Migration {
-  ctx: Context;
-  source: Store;
-  target: Store;
-  options: MigrateOptions;
-  /** The intent in the target, and the same number in the source. */
-  id: string;
-  from: ReferenceReader;
-  into: ReferenceReader;
-  totals: Copied;
 }
 
 const mostRounds = 100;
@@ -119,7 +106,7 @@ export async function applyMigration(
     await holdTarget(migration, root);
     await copyAll(migration, root, copies);
     const generation = await commit(migration, root, copies);
-    const marked = canMark ? await mark(migration, root, generation) : await isStill(source, root);
+    const marked = canMark ? await mark(migration, root, generation, options.to) : await isStill(source, root);
     if (!marked) continue;
     await release(target, migration.id, migration.into, ctx);
     const { copied, copiedBytes, reused } = migration.totals;
@@ -211,11 +198,12 @@ async function commit(
 
 /** True where the source says now where it went; false where something was published since it was read. */
 async function mark(
-  { ctx, source, target, id, options }: Migration,
+  { ctx, source, target, id }: Migration,
   copied: StoreRoot,
   generation: number,
+  to: string,
 ): Promise<boolean> {
-  const facts = { id, copied, generation, to: options.to, at: ctx.now(), by: ctx.who };
+  const facts = { id, copied, generation, to, at: ctx.now(), by: ctx.who };
   const marked = await swapRoot(source, (now) => (now === undefined ? { refused: "revoked" } : markMoved(now, facts)));
   if (!isRefused(marked)) return true;
   if (marked.refused === "changed" || marked.refused === "behind") return false;

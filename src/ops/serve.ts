@@ -73,7 +73,12 @@ export async function startServing(options: ServeOptions): Promise<Serving> {
   // The connections keep the time themselves, with and without TLS alike.
   const http = createServer({ maxHeaderSize: maxHeadBytes, headersTimeout: 0, requestTimeout: 0, keepAliveTimeout: 0 });
   http.on("request", (request: IncomingMessage, response: ServerResponse) => void handler.handle(request, response));
-  http.on("clientError", (_, socket) => socket.destroy());
+  http.on("clientError", (error: NodeJS.ErrnoException, socket) => {
+    const status = error.code === "HPE_HEADER_OVERFLOW" ? "431 Request Header Fields Too Large" : "400 Bad Request";
+    const destroy = (): void => void socket.destroy();
+    if (!socket.writable) destroy();
+    else socket.end(`HTTP/1.1 ${status}\r\nconnection: close\r\ncontent-length: 0\r\n\r\n`, destroy);
+  });
   const front = tls === undefined ? http : createTlsFront(tls, http, connections);
   if (front === http) http.on("connection", (socket) => void connections.open(socket));
   try {

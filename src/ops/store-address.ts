@@ -1,10 +1,9 @@
 /** Addresses of stores as the user writes them. */
 import { resolve } from "node:path";
 
-/** A folder's address made absolute, as `file:<path>`; others as they are. */
+/** A folder's or a bundle's address made absolute, as `file:<path>` or `bundle:<path>`; others as they are. */
 export function absoluteAddress(address: string, base: string): string {
-  const path =
-    /^file:(?:\/\/(?=\/))?(.*)$/is.exec(address)?.[1] ??
-    (/^[A-Za-z][A-Za-z0-9+.-]+:/.test(address) ? undefined : address);
-  return path === undefined ? address : `file:${resolve(base, path)}`;
+  const [, scheme = "file", path] = /^(?:(file|bundle):)?(?:\/\/(?=\/))?(.*)$/is.exec(address) ?? [];
+  const isPath = path !== undefined && !/^[A-Za-z][A-Za-z0-9+.-]+:/.test(path);
+  return isPath ? `${scheme.toLowerCase()}:${resolve(base, path)}` : address;
 }

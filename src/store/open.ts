@@ -35,6 +35,8 @@ async function openKind(address: string, options: StoreOptions): Promise<Store> 
       const { openHttpStore } = await import("./http.ts");
       return openHttpStore(address, options);
     }
+    case "bundle":
+      return (await import("./bundle.ts")).openBundleStore(address);
     default:
       throw new CspError("CSP_STORE_ADDRESS", {
         message: `${quoted(address)} is no address of a store`,

@@ -59,7 +59,7 @@ export interface Capabilities {
 }
 
 export interface Store {
-  kind: "memory" | "file" | "s3" | "postgres" | "http" | "oci";
+  kind: "memory" | "file" | "s3" | "postgres" | "http" | "oci" | "bundle";
   /** The address without credentials, for messages. */
   address: string;
   blobs: Blobs;
