@@ -10,7 +10,7 @@ export interface HttpRequest {
   /** `accept-encoding: identity` is added unless one is given. */
   headers?: Readonly<Record<string, string>>;
   body?: Uint8Array | string;
-  /** A longer answer is the failure "too long"; the rest is not read. */
+  /** A longer answer is the failure "too long"; the rest is not read. Of errors 64 KB are read, whatever this says. */
   maxBytes: number;
   /** Time limits of this request, where not the client's. A body adds to the silence, as nothing is heard while it goes out. */
   limits?: Partial<TimeLimits>;
@@ -19,7 +19,7 @@ export interface HttpRequest {
 export interface HttpAnswer {
   status: number;
   headers: Headers;
-  /** As it was sent, with no encoding undone; in an ArrayBuffer of its own. Empty for HEAD. */
+  /** As it was sent, with no encoding undone; in an ArrayBuffer of its own. Empty for HEAD; of an error perhaps the beginning. */
   body: Uint8Array;
 }
 
@@ -89,11 +89,16 @@ function initOf(options: HttpOptions, request: HttpRequest, watch: Watch): BunFe
   return init as unknown as BunFetchRequestInit;
 }
 
+/** What is kept of the body of an error, which may be a web page of any size. */
+const errorBytes = 65_536;
+
 async function readAnswer(request: HttpRequest, response: Response, watch: Watch): Promise<HttpAnswer | HttpFailure> {
   const { status, headers } = response;
-  if (request.method === "HEAD") return { status, headers, body: new Uint8Array() };
+  if (request.method === "HEAD" || status === 204 || status === 304) return { status, headers, body: new Uint8Array() };
+  const isError = status >= 400;
+  const maxBytes = isError ? errorBytes : request.maxBytes;
   const announced = announcedLength(headers);
-  if (announced !== undefined && announced > request.maxBytes) return tooLong(request, watch);
+  if (!isError && announced !== undefined && announced > maxBytes) return tooLong(request, watch);
   const chunks: Uint8Array[] = [];
   let length = 0;
   const reader = response.body?.getReader();
@@ -102,8 +107,11 @@ async function readAnswer(request: HttpRequest, response: Response, watch: Watch
     if (done) break;
     watch.touch();
     length += value.byteLength;
-    if (length > request.maxBytes) return tooLong(request, watch);
+    if (length > maxBytes && !isError) return tooLong(request, watch);
     chunks.push(value);
+    if (length <= maxBytes) continue;
+    watch.abort();
+    return { status, headers, body: joined(chunks, length).slice(0, maxBytes) };
   }
   if (announced !== undefined && announced !== length) {
     return { failed: "interrupted", text: `announced ${announced} bytes and sent ${length}` };

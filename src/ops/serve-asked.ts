@@ -14,12 +14,9 @@ export interface Reading {
 
 /** `watch` is touched while the body comes, and rests before and after. */
 export function readingOf(request: IncomingMessage, response: ServerResponse, watch: Watch, access: Access): Reading {
-  let [received, isRead, isOver] = [0, !hasBody(request), false];
+  let [received, isRead] = [0, !hasBody(request)];
   const over = new Promise<void>((resolve) => {
-    response.once("close", () => {
-      isOver = true;
-      resolve();
-    });
+    response.once("close", () => resolve());
   });
   const body: Asked["body"] = async (length) => {
     isRead = true;
@@ -44,7 +41,7 @@ export function readingOf(request: IncomingMessage, response: ServerResponse, wa
     return Array.isArray(value) ? value.join(", ") : value;
   };
   return {
-    asked: { method: request.method as Asked["method"], access, header, body, over, isOver: () => isOver },
+    asked: { method: request.method as Asked["method"], access, header, body, over },
     received: () => received,
     isUnread: () => !isRead,
   };

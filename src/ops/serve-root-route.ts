@@ -27,8 +27,7 @@ async function get({ feed, limits }: Served, asked: Asked): Promise<Answer> {
     if (headers.etag !== known) return { status: 200, headers, body: state.text };
     const left = until - performance.now();
     if (left < 1 || feed.ended()) return { status: 304, headers };
-    await feed.changed(state.version, left, asked.over);
-    if (asked.isOver()) return { status: 304, headers };
+    if (!(await feed.changed(state.version, left, asked.over))) return { status: 304, headers };
   }
 }
 

@@ -6,8 +6,8 @@ export interface RootFeed {
   /** The root as it was at some moment after the call. Throws what the store throws. */
   read(): Promise<RootState | undefined>;
   swap(expected: Version | undefined, text: string): Promise<Version | undefined>;
-  /** Resolves once the root may be another than `version`, after `ms`, or with `over`. Look again then. */
-  changed(version: Version, ms: number, over: Promise<void>): Promise<void>;
+  /** True as soon as the root may be another than `version`: look again then. False after `ms`, and with `over`. */
+  changed(version: Version, ms: number, over: Promise<void>): Promise<boolean>;
   /** How many wait. */
   waiting(): number;
   /** Nobody waits any more, now and later. */
@@ -20,13 +20,13 @@ const watchMs = 20_000;
 
 /** `pollMs`: how often a store that cannot tell is looked at while somebody waits. */
 export function createRootFeed(root: Store["root"], pollMs: number): RootFeed {
-  const waiters = new Set<() => void>();
+  const waiters = new Set<(changed: boolean) => void>();
   let last: RootState | undefined;
   let watching = false;
   let ended = false;
 
   const wakeAll = (): void => {
-    for (const wake of [...waiters]) wake();
+    for (const wake of [...waiters]) wake(true);
   };
   const look = async (wait: number): Promise<RootState | undefined> => {
     const had = last;
@@ -63,16 +63,16 @@ export function createRootFeed(root: Store["root"], pollMs: number): RootFeed {
       return version;
     },
     changed(version, ms, over) {
-      if (ended || last?.version !== version) return Promise.resolve();
+      if (ended || last?.version !== version) return Promise.resolve(true);
       return new Promise((resolve) => {
-        const wake = (): void => {
+        const wake = (changed: boolean): void => {
           clearTimeout(timer);
           waiters.delete(wake);
-          resolve();
+          resolve(changed);
         };
-        const timer = setTimeout(wake, ms);
+        const timer = setTimeout(wake, ms, false);
         waiters.add(wake);
-        void over.then(wake);
+        void over.then(() => wake(false));
         if (!watching) void watch();
       });
     },

@@ -54,7 +54,6 @@ export interface Asked {
   body(length: number): Promise<Uint8Array | undefined>;
   /** Resolves when the client goes away or the request is over. */
   over: Promise<void>;
-  isOver(): boolean;
 }
 
 /** One line of the access log. Holds no credential and no query. */

@@ -1,4 +1,5 @@
 /** The root behind `csp serve`: versions are entity tags, a swap is a PUT with a precondition. */
+import { isCspError } from "../core/errors.ts";
 import type { HttpAnswer } from "../net/http.ts";
 import { badAnswer, readOnly } from "./failures.ts";
 import { type Mode, serveHeader } from "./http-mode.ts";
@@ -22,10 +23,18 @@ export const plainCopy = "it is a plain copy of a directory store; `csp serve` i
 export function createHttpRoot(remote: Remote, mode: ModeFinder): Root {
   const { address } = remote;
 
+  /** In a plain copy `root` is a folder, of which web servers show a list, or refuse to. */
+  const orReplaced = async (error: unknown): Promise<"replaced"> => {
+    if (!isCspError(error, "CSP_STORE_ANSWER") && !isCspError(error, "CSP_STORE_DENIED")) throw error;
+    const now = await mode.again().catch(() => undefined);
+    if (now?.kind === "static") return "replaced";
+    throw error;
+  };
+
   /** Says "replaced" where a plain copy answers in the place of `csp serve`. */
   const readServed = async (tag: string | undefined, wait: number): Promise<Served> => {
-    const seconds = Math.floor(Math.min(wait, longestWaitMs) / 1000);
-    const answer = await remote.ask({
+    const seconds = Math.round(Math.min(wait, longestWaitMs) / 1000);
+    const asking = remote.ask({
       method: "GET",
       path: "root",
       accept: tag === undefined ? [200, 404] : [200, 304, 404],
@@ -38,6 +47,8 @@ export function createHttpRoot(remote: Remote, mode: ModeFinder): Root {
         ...(seconds === 0 ? {} : { prefer: `wait=${seconds}` }),
       },
     });
+    const answer = await asking.catch(orReplaced);
+    if (answer === "replaced") return answer;
     if (answer.status === 304) return answer.headers.has("preference-applied") ? "waited" : "unchanged";
     if (answer.status === 200) return { version: versionOf(address, answer), text: rootText(address, answer.body) };
     return answer.headers.has(serveHeader) ? undefined : "replaced";
