@@ -1,5 +1,5 @@
 /** What an operator does on a host that has everything: going back, collecting, verifying. */
-import { mkdirSync, readdirSync, readFileSync, readlinkSync, rmSync, writeFileSync } from "node:fs";
+import { readdirSync, readFileSync, readlinkSync, writeFileSync } from "node:fs";
 import { basename, join } from "node:path";
 import { type Bench, install, takeTurns } from "./bench.ts";
 import { type Driver, environment, type Place, writeProject } from "./drivers/driver.ts";
@@ -87,51 +87,72 @@ function retiredPaths(place: Place): string[] {
   ];
 }
 
-/** ostree with the same files in a repository of its own, where that program is installed. */
-function ostreeFsck(bench: Bench, source: () => Promise<string>): Contestant[] {
+/** ostree with files in repositories of their own; undefined where that program is not installed. */
+function ostree(bench: Bench): { repo(source: string): (...args: string[]) => Command } | undefined {
   const program = Bun.which("ostree");
-  if (program === null) return [];
-  const repo = join(bench.work, "ostree");
-  const run = (...args: string[]): Command => ({
-    argv: [program, `--repo=${repo}`, ...args],
-    cwd: bench.work,
-    env: { PATH: process.env.PATH ?? "", HOME: bench.work },
-  });
+  if (program === null) return undefined;
+  let repos = 0;
+  return {
+    /** Makes a repository with one commit, `bench`, that holds everything below `source`. */
+    repo(source) {
+      const repo = join(bench.work, `ostree-${++repos}`);
+      const run = (...args: string[]): Command => ({
+        argv: [program, `--repo=${repo}`, ...args],
+        cwd: bench.work,
+        env: { PATH: process.env.PATH ?? "", HOME: bench.work },
+      });
+      measure(run("init", "--mode=bare-user-only"));
+      measure(run("commit", "--branch=bench", "--canonical-permissions", `--tree=dir=${source}`));
+      return run;
+    },
+  };
+}
+
+/** What ostree does when nothing refers to a commit any more. */
+function ostreePrune(bench: Bench): Contestant[] {
+  const host = ostree(bench);
+  if (host === undefined) return [];
+  const { driver } = csp(bench);
+  const place = bench.place(driver);
   return [
     {
-      name: "ostree fsck",
-      async prepare() {
-        measure(run("init", "--mode=bare-user-only"));
-        measure(run("commit", "--branch=bench", "--canonical-permissions", `--tree=dir=${await source()}`));
+      name: "ostree prune",
+      prepare: () => install(bench, driver, place, base),
+      async ready() {
+        const run = host.repo(join(dataOf(place), "packages"));
+        measure(run("refs", "--delete", "bench"));
+        return run("prune", "--refs-only");
       },
-      ready: async () => run("fsck", "--quiet"),
     },
   ];
 }
 
-/** pnpm in a place of its own with the base in its store; `args` say which command of the store. */
-function pnpmStore(bench: Bench, name: string, args: readonly string[], fresh: boolean): Contestant[] {
+function ostreeFsck(bench: Bench, source: string): Contestant[] {
+  const host = ostree(bench);
+  if (host === undefined) return [];
+  let run: ((...args: string[]) => Command) | undefined;
+  return [
+    {
+      name: "ostree fsck",
+      async ready() {
+        run ??= host.repo(source);
+        return run("fsck", "--quiet");
+      },
+    },
+  ];
+}
+
+/** `pnpm store status` in a place of its own with the base in its store. */
+function pnpmStatus(bench: Bench): Contestant[] {
   const driver = driverOf(bench, "pnpm");
   const command = driver?.command;
   if (driver === undefined || command === undefined) return [];
-  let kept: Place | undefined;
+  const place = bench.place(driver);
   return [
     {
-      name,
-      async ready() {
-        if (kept === undefined || fresh) {
-          kept = bench.place(driver);
-          await install(bench, driver, kept, base);
-        }
-        if (!fresh) return command(kept, ...args);
-        // Nothing refers to the packages any more once the project is gone.
-        const settings = readFileSync(join(kept.project, "pnpm-workspace.yaml"), "utf8");
-        rmSync(kept.project, { recursive: true });
-        mkdirSync(kept.project);
-        writeFileSync(join(kept.project, "pnpm-workspace.yaml"), settings);
-        writeFileSync(join(kept.project, "package.json"), "{}\n");
-        return command(kept, ...args);
-      },
+      name: "pnpm store status",
+      prepare: () => install(bench, driver, place, base),
+      ready: async () => command(place, "store", "status"),
     },
   ];
 }
@@ -190,7 +211,7 @@ export const hostScenarios: Readonly<Record<string, Scenario>> = {
     title: "Collect",
     group: "host",
     about:
-      "A retired tree, all its packages and their blobs are removed: by `csp gc`, and by `rm -rf` on another host with the same content. `pnpm store prune` removes the same packages from its store, after the only project with them is gone.",
+      "A retired tree, all its packages and their blobs are removed: by `csp gc`, and by `rm -rf` on another host with the same content. `ostree prune` removes the same package files from its repository, after nothing refers to their commit any more. (`pnpm store prune` is not here: with a global virtual store it removes next to nothing.)",
     async run(bench) {
       const { command } = csp(bench);
       return race(bench, Math.min(bench.rounds, 3), [
@@ -204,7 +225,7 @@ export const hostScenarios: Readonly<Record<string, Scenario>> = {
             return { argv: ["xargs", "-0", "-a", list, "rm", "-rf"], cwd: "/", env: environment(place) };
           },
         },
-        ...pnpmStore(bench, "pnpm store prune", ["store", "prune"], true),
+        ...ostreePrune(bench),
       ]);
     },
   },
@@ -232,8 +253,8 @@ export const hostScenarios: Readonly<Record<string, Scenario>> = {
             env: {},
           }),
         },
-        ...pnpmStore(bench, "pnpm store status", ["store", "status"], false),
-        ...ostreeFsck(bench, async () => join(data, "packages")),
+        ...pnpmStatus(bench),
+        ...ostreeFsck(bench, join(data, "packages")),
       ]);
     },
   },
