@@ -8,12 +8,13 @@ import type { Digest } from "../core/integrity.ts";
 import { createLimiter, forEachLimited } from "../core/limiter.ts";
 import type { InstancePlan } from "../core/tree-plan.ts";
 import { syncDirectory, syncFileSystem, writeAll } from "../fs/durable.ts";
+import { readCurrent } from "../tree/current.ts";
 import { blobPath, type HostPaths } from "../tree/layout.ts";
 import { swapIn } from "../tree/quarantine.ts";
 import type { Context } from "./context.ts";
 
 import { fileNames } from "./project.ts";
-import { openRegistry, place } from "./registry.ts";
+import { type BlobSource, installSource } from "./source.ts";
 import { readText } from "./text.ts";
 
 /** What became of the blobs asked for. */
@@ -40,7 +41,7 @@ export async function restoreBlobs(
   if (wanted.length === 0) return result;
   const folder = join(scratch, "blobs");
   mkdirSync(folder, { recursive: true, mode: 0o755 });
-  const source = openSource(ctx);
+  const source = openSource(ctx, paths);
   const memory = createLimiter(downloads, bytesInFlight);
   const staged: Digest[] = [];
   let bytes = 0;
@@ -73,14 +74,12 @@ export function adjustBlob(paths: HostPaths, digest: Digest): void {
   chmodSync(blobPath(paths, digest), 0o444);
 }
 
-type Source = (plan: InstancePlan) => Promise<Uint8Array>;
-
-/** Opened at first use: what is wrong with the configuration is then the reason why a blob cannot be had. */
-function openSource(ctx: Context): Source {
-  let client: ReturnType<typeof openRegistry>["client"] | undefined;
-  return async (plan) => {
-    client ??= openRegistry(ctx, readSettings(ctx)).client;
-    return client.tarballBytes(place(plan), { maxBytes: plan.size ?? largestBlob });
+/** The configured store, then the registry; opened at the first blob, so that a wrong configuration is why it cannot be had. */
+function openSource(ctx: Context, paths: HostPaths): BlobSource {
+  let source: BlobSource | undefined;
+  return async (blob, limit) => {
+    source ??= installSource(ctx, readSettings(ctx), readCurrent(paths) ?? "");
+    return source(blob, limit);
   };
 }
 
@@ -89,9 +88,9 @@ function readSettings(ctx: Context): Allowlist {
   return parseAllowlist(readText(ctx.project.allowlist) ?? "", fileNames(ctx).allowlist);
 }
 
-async function fetchBlob(source: Source, plan: InstancePlan): Promise<Uint8Array | string> {
+async function fetchBlob(source: BlobSource, plan: InstancePlan): Promise<Uint8Array | string> {
   try {
-    const bytes = await source(plan);
+    const bytes = await source(plan, { maxBytes: plan.size ?? largestBlob });
     const digest = new Bun.CryptoHasher("sha512").update(bytes).digest("hex");
     if (digest === plan.digest) return bytes;
     return `the registry has other bytes for it (sha512 ${digest.slice(0, 16)}…)`;

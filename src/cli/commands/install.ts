@@ -3,7 +3,7 @@ import { applyInstall, planInstall, readProject, warnOfHold } from "../../ops/in
 import { returnToKnownTree } from "../../ops/return.ts";
 import { findKnownTree } from "../../ops/up-to-date.ts";
 import type { CommandModule, CommonOptions } from "../command.ts";
-import { addSpaceOption } from "../options.ts";
+import { addSpaceOption, addStoreOption } from "../options.ts";
 import { changeLines, installData, installLines, installPlanLines, knownReport } from "../summary.ts";
 
 interface InstallFlags extends CommonOptions {
@@ -17,6 +17,7 @@ export const install: CommandModule<InstallFlags> = {
       .option("--no-frozen-lockfile", "write the lockfile where needed, also in CI")
       .option("--offline", "use what is on this host; open no socket");
     addSpaceOption(command);
+    addStoreOption(command);
   },
   async run(session, _args, options) {
     const started = performance.now();
