@@ -50,6 +50,9 @@ export function parseServeFlags(
     throw usage("`--tls-cert` and `--tls-key` go together", "name both files");
   }
   const { tlsCert, tlsKey, cache } = flags;
+  if (cache === undefined && flags.cacheSize !== undefined) {
+    throw usage("`--cache-size` goes with `--cache`", "name the folder with `--cache <dir>`");
+  }
   return {
     listen: parseListen(flags.listen ?? "127.0.0.1:8723"),
     tls:

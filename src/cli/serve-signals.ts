@@ -3,12 +3,13 @@ import type { CspError } from "../core/errors.ts";
 import type { Serving } from "../ops/serve.ts";
 import type { Tokens } from "../ops/serve-tokens.ts";
 import type { Session } from "./command.ts";
+import { isTerminal } from "./terminal.ts";
 
 const statuses = { SIGINT: 130, SIGTERM: 143 } as const;
 
 /**
- * Resolves with SIGINT or SIGTERM, once the server has ended in order; a second one ends csp at once. SIGHUP reads the tokens
- * again; what is wrong with them goes to `problem`.
+ * Resolves with SIGINT or SIGTERM, once the server has ended in order; a second one ends csp at once. Without a terminal SIGHUP
+ * reads the tokens again; what is wrong with them goes to `problem`.
  */
 export function untilStopped(
   session: Session,
@@ -33,7 +34,9 @@ export function untilStopped(
       stopping = true;
       resolve(name);
     };
-    process.on("SIGHUP", reload);
+    // A service is told so to read its files again; to what runs in a terminal it means that the terminal is gone.
+    const hangUp = isTerminal(2) ? () => stop("SIGTERM") : reload;
+    process.on("SIGHUP", hangUp);
     process.on("SIGINT", stop);
     process.on("SIGTERM", stop);
     try {
@@ -41,7 +44,7 @@ export function untilStopped(
       await serving.stop();
       return name;
     } finally {
-      process.off("SIGHUP", reload);
+      process.off("SIGHUP", hangUp);
       process.off("SIGINT", stop);
       process.off("SIGTERM", stop);
     }
