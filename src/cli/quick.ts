@@ -11,7 +11,6 @@ import { version } from "./version.ts";
 
 /** True where the command line was answered. */
 export async function answerQuickly(argv: readonly string[]): Promise<boolean> {
-  if (argv[0] === "rollback" || argv[0] === "use") return (await import("./quick-move.ts")).moveQuickly(argv);
   const place = parse(argv);
   if (place === undefined) return false;
   const directory = findProject(resolve(place.cwd ?? process.cwd()));
