@@ -38,7 +38,7 @@ export const store: CommandModule<CommonOptions & { readOnly?: boolean }> = {
           `${paint.bold(name)}, ${kind}`,
           ...alignRows(trials.map((trial) => row(trial, paint))).map((line) => `  ${line}`),
           `  possible: ${able.length === 0 ? "nothing" : able.join(", ")}`,
-          ...trials.flatMap(({ hint }) => (hint === undefined ? [] : [`  ${paint.cyan("help:")} ${hint}`])),
+          ...helps(trials).map((hint) => `  ${paint.cyan("help:")} ${hint}`),
         ];
       });
       const sound = reports.every(({ can }) => can.read);
@@ -51,4 +51,9 @@ export const store: CommandModule<CommonOptions & { readOnly?: boolean }> = {
 
 function row({ name, ok, says, tookMs }: StoreTrial, paint: Paint): string[] {
   return [ok ? paint.green("ok") : paint.red("no"), name, `${says} ${paint.dim(formatTook(tookMs))}`];
+}
+
+/** What to do about what failed, each once. */
+function helps(trials: readonly StoreTrial[]): string[] {
+  return [...new Set(trials.flatMap(({ hint }) => hint ?? []))];
 }
