@@ -36,12 +36,30 @@ const loaders = [
 
 /** npm's credentials given as variables, and everything of csp's own that is named like a secret. */
 const secret =
-  /^npm_config_.*(?:_auth|_authtoken|_password|username)$|^(?:npm|node_auth|csp(?:_.*)?)_(?:token|secret|password|key|credentials?)$/i;
+  /^npm_config_.*(?:_auth|_authtoken|_password|username)$|^(?:npm|node_auth|csp(?:_.*)?)_(?:token|secret|password|key|credentials?)$|^csp_store$/i;
+
+/** Credentials that come beside a store which the environment names, by kind: they are meant for csp. */
+const storeCredentials: readonly (readonly [kind: RegExp, names: readonly string[]])[] = [
+  [
+    /(?:^|\s)s3:/i,
+    [
+      "AWS_ACCESS_KEY_ID",
+      "AWS_SECRET_ACCESS_KEY",
+      "AWS_SESSION_TOKEN",
+      "AWS_WEB_IDENTITY_TOKEN_FILE",
+      "AWS_CONTAINER_AUTHORIZATION_TOKEN",
+      "AWS_CONTAINER_AUTHORIZATION_TOKEN_FILE",
+    ],
+  ],
+  [/(?:^|\s)postgres(?:ql)?:/i, ["PGPASSWORD", "PGPASSFILE"]],
+];
 
 /** The script's environment. `CSP_TREE` and `CSP_RUN_DIR` are for scripts to read; `CSP_RUN_INFO` is the hooks'. */
 export function scriptEnvironment(parts: EnvironmentParts): Record<string, string> {
   const { env, drop, tree, scratch } = parts;
-  const dropped = new Set([...drop, ...loaders]);
+  const stores = env.CSP_STORE ?? "";
+  const credentials = storeCredentials.flatMap(([kind, names]) => (kind.test(stores) ? names : []));
+  const dropped = new Set([...drop, ...loaders, ...credentials]);
   const result: Record<string, string> = {};
   for (const [name, value] of Object.entries(env)) {
     if (value !== undefined && !dropped.has(name) && !secret.test(name)) result[name] = value;
