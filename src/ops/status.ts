@@ -10,6 +10,7 @@ import { readCurrent } from "../tree/current.ts";
 import { missingInstances, readTree, type TreeDescription } from "../tree/description.ts";
 import { readJournal } from "../tree/journal.ts";
 import { hostPaths } from "../tree/layout.ts";
+import { readSyncState, type SyncState } from "../tree/sync-state.ts";
 import type { Context } from "./context.ts";
 import { short } from "./current-tree.ts";
 import { describeHold } from "./hold.ts";
@@ -44,6 +45,8 @@ export interface Status extends HostFacts {
   current: TreeStatus | null;
   previous: LockfileHash | null;
   platform: string;
+  /** What this host last saw of its store; null where it never synced. */
+  store: Pick<SyncState, "address" | "channel" | "release" | "generation"> | null;
   project: { directory: string; allowlist: boolean; lockfile: boolean };
   dataDirectory: string;
 }
@@ -56,6 +59,7 @@ export function readStatus(ctx: Context): Status {
   const tree = hash === undefined ? undefined : readTree(paths, hash);
   const wish = readWish(ctx);
   const host = readHostFacts(ctx);
+  const seen = readSyncState(paths);
   const base = {
     ...host,
     current: tree === undefined ? null : describeTree(tree, journal),
@@ -64,9 +68,10 @@ export function readStatus(ctx: Context): Status {
     project: { directory: ctx.project.directory, allowlist: wish.allowlist, lockfile: wish.lockfile },
     dataDirectory: ctx.dataRoot,
     desired: wish.desired,
+    store: seen === undefined ? null : describeStore(seen),
   };
   if (hash === undefined) {
-    const hint = wish.allowlist || wish.lockfile ? "csp install" : "csp init";
+    const hint = wish.allowlist || wish.lockfile ? "csp install" : seen === undefined ? "csp init" : "csp sync";
     return { ...base, state: "none", drift: [...wish.problems, "this host has no current tree"], hint };
   }
   const drift = [...wish.problems];
@@ -76,14 +81,22 @@ export function readStatus(ctx: Context): Status {
     if (missing.length > 0) drift.push(`${missing.length} of its ${tree.instances.length} packages are not there`);
     if (platformName(tree.platform) !== base.platform) drift.push(`it was built for ${platformName(tree.platform)}`);
   }
-  if (wish.desired !== null && wish.desired.hash !== hash) {
-    const hold = host.held.find((each) => each.hash === wish.desired?.hash);
+  // A host without a project wants what its channel pointed at when it last asked.
+  const wanted = wish.lockfile || wish.allowlist ? wish.desired?.hash : seen?.release;
+  const hold = host.held.find((each) => each.hash === wanted);
+  if (wanted !== undefined && wanted !== hash) {
+    const who = wish.lockfile ? "the lockfile" : `channel ${seen?.channel}`;
     const held = hold === undefined ? "" : `; the former is ${describeHold(hold)}`;
-    drift.push(`the lockfile wants ${short(wish.desired.hash)}, current is ${short(hash)}${held}`);
+    drift.push(`${who} wants ${short(wanted)}, current is ${short(hash)}${held}`);
   }
-  return drift.length === 0
-    ? { ...base, state: "ready", drift, hint: null }
-    : { ...base, state: "not-ready", drift, hint: wish.problems.length > 0 ? "csp lock" : "csp install" };
+  if (drift.length === 0) return { ...base, state: "ready", drift, hint: null };
+  const install = wish.lockfile || wish.allowlist || seen === undefined ? "csp install" : "csp sync";
+  const hint = wish.problems.length > 0 ? "csp lock" : hold === undefined ? install : "csp resume";
+  return { ...base, state: "not-ready", drift, hint };
+}
+
+function describeStore({ address, channel, release, generation }: SyncState): NonNullable<Status["store"]> {
+  return { address, channel, release, generation };
 }
 
 interface Wish {

@@ -40,6 +40,10 @@ function statusLines(found: Status, paint: Paint): string[] {
         paint.dim(`since ${current.since} by ${current.by}${current.reason ? `: ${current.reason}` : ""}`),
       ]);
   }
+  if (found.store !== null) {
+    const { address, channel, release, generation } = found.store;
+    rows.push([channel, short(release), `${address}, generation ${generation}`]);
+  }
   if (previous !== null) rows.push(["previous", short(previous), ""]);
   rows.push(
     ...hostRows(found, paint),
