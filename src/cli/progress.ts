@@ -53,15 +53,40 @@ function describe({ phase, done, total, bytes, totalBytes }: Progress): string {
   return `${verbs[phase]}${count}${size}`;
 }
 
-/** A phase is named once, and only when the command has taken longer than a moment. */
+/** Bytes a second of a phase, and how long the rest will take at that; nothing in its first moments. */
+function createMeter(): (progress: Progress) => string {
+  let phase: string | undefined;
+  let began = 0;
+  let first = 0;
+  return ({ phase: now, bytes, totalBytes }) => {
+    if (now !== phase) {
+      phase = now;
+      began = performance.now();
+      first = bytes;
+    }
+    const seconds = (performance.now() - began) / 1000;
+    const rate = (bytes - first) / seconds;
+    if (seconds < 1 || !(rate > 0) || totalBytes <= 0) return "";
+    const left = Math.max(0, totalBytes - bytes) / rate;
+    const time = left < 90 ? `${Math.ceil(left)}s` : `${Math.ceil(left / 60)}m`;
+    return `, ${formatSize(rate)}/s, ${time} left`;
+  };
+}
+
+/** A phase is named when it begins, and again now and then; only when the command has taken longer than a moment. */
 function appendOnly(): Reporter {
   const start = performance.now();
+  const meter = createMeter();
   let last: string | undefined;
+  let said = 0;
   return {
     progress(progress) {
-      if (progress.phase === last || performance.now() - start < 2000) return;
+      const now = performance.now();
+      const rate = meter(progress);
+      if (now - start < 2000 || (progress.phase === last && now - said < 30_000)) return;
       last = progress.phase;
-      writeMessage(`${describe(progress)} …\n`);
+      said = now;
+      writeMessage(`${describe(progress)}${rate} …\n`);
     },
     notice: (text) => writeMessage(`${text}\n`),
     end: () => {},
@@ -88,6 +113,7 @@ function ndjson(): Reporter {
 /** A spinner, loaded when the work turns out not to be quick; nothing is drawn before the first progress. */
 function inPlace(): Reporter {
   let latest = "";
+  const meter = createMeter();
   let spinner: import("ora").Ora | undefined;
   let timer: Timer | undefined;
   let ended = false;
@@ -99,7 +125,7 @@ function inPlace(): Reporter {
   let painted = 0;
   return {
     progress(progress) {
-      latest = describe(progress);
+      latest = describe(progress) + meter(progress);
       timer ??= setTimeout(start, 150).unref();
       const now = performance.now();
       if (spinner === undefined || now - painted < 50) return;
