@@ -10,6 +10,7 @@ import type { SwitchContext } from "../ops/switch.ts";
 import { applyUse } from "../ops/use.ts";
 import { moveLines } from "./move-lines.ts";
 import { dataRoot, findProject, projectIn } from "./place.ts";
+import { untilSignal } from "./quick-signals.ts";
 import { whoIs } from "./who.ts";
 
 interface Words {
@@ -24,7 +25,10 @@ interface Words {
 /** True where the command line was answered. */
 export async function moveQuickly(argv: readonly string[]): Promise<boolean> {
   const words = parse(argv);
-  if (words === undefined) return false;
+  return words !== undefined && untilSignal((signal) => move(words, signal));
+}
+
+async function move(words: Words, signal: AbortSignal): Promise<boolean> {
   const directory = findProject(resolve(words.cwd ?? process.cwd()));
   const project = projectIn(directory);
   const ctx: SwitchContext = {
@@ -33,20 +37,20 @@ export async function moveQuickly(argv: readonly string[]): Promise<boolean> {
     command: `csp ${words.command}`,
     lockTimeoutMs: 0,
     now: Date.now,
-    signal: new AbortController().signal,
+    signal,
     waiting: () => {},
   };
   process.umask(0o022);
-  let move: Move;
+  let done: Move;
   try {
-    move = await apply(ctx, words);
+    done = await apply(ctx, words);
   } catch (error) {
     const failure = deviceFailure(error);
     if (failure !== undefined) await (await import("./quick-failure.ts")).reportFailure(failure);
     return failure !== undefined;
   }
-  console.log(moveLines(move, false, (text) => text).join("\n"));
-  if (move.switched && mayCollect(project)) {
+  console.log(moveLines(done, false, (text) => text).join("\n"));
+  if (done.switched && mayCollect(project)) {
     await (await import("./after-switch.ts")).afterQuickSwitch({ ...ctx, project });
   }
   return true;

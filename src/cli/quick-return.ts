@@ -9,17 +9,22 @@ import { mayCollect } from "../ops/may-collect.ts";
 import { returnToKnownTree } from "../ops/return.ts";
 import type { SwitchContext } from "../ops/switch.ts";
 import type { KnownTree, Surroundings } from "../ops/up-to-date.ts";
+import { untilSignal } from "./quick-signals.ts";
 import { whoIs } from "./who.ts";
 
 /** Makes the known tree current; false where that is left to the program. */
-export async function returnQuickly(surroundings: Surroundings, { description }: KnownTree): Promise<boolean> {
+export function returnQuickly(surroundings: Surroundings, known: KnownTree): Promise<boolean> {
+  return untilSignal((signal) => goBack(surroundings, known, signal));
+}
+
+async function goBack(surroundings: Surroundings, { description }: KnownTree, signal: AbortSignal): Promise<boolean> {
   const ctx: SwitchContext & Surroundings = {
     ...surroundings,
     who: whoIs(process.env),
     command: "csp install",
     lockTimeoutMs: 0,
     now: Date.now,
-    signal: new AbortController().signal,
+    signal,
     waiting: () => {},
   };
   // Ending a hold is worth a remark.

@@ -4,13 +4,12 @@
  */
 import { afterAll, beforeAll, expect } from "bun:test";
 import { spawnSync } from "node:child_process";
-import { copyFileSync, existsSync, mkdirSync, readdirSync, rmSync, writeFileSync } from "node:fs";
+import { existsSync, readdirSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { pictureOf, wrongAtTheEnd } from "../support/host-check.ts";
-import { copyFolder } from "../support/loop-disk.ts";
 import { testNeeding } from "../support/needs.ts";
-import { chooseSeed, createRandom } from "../support/random.ts";
 import type { Child } from "../support/script/child.ts";
+import { createSlowHost, long, type SlowHost, seed, someOf, zero } from "./slow-host.ts";
 import {
   type Call,
   callsOf,
@@ -21,65 +20,18 @@ import {
   startDelayed,
   startStopped,
 } from "./slow-motion.ts";
-import { type Build, createWorld, csp, type World } from "./world.ts";
 
-const long = process.env.CSP_TEST_LONG === "1";
-const seed = chooseSeed();
-const limit = long ? 10 * 60_000 : 120_000;
 /** Longer than the other command takes to come to its locks. */
 const delay = 400;
-const zero = ["--keep", "0", "--tree-grace", "0s", "--blob-grace", "0s"];
 
-let world: World;
-let build: Build;
-/** A project and host of set 0, and the folder that each attempt starts with a fresh copy of. */
-let base: string;
-let here: string;
+const limit = long ? 10 * 60_000 : 120_000;
+let host: SlowHost;
 
 beforeAll(async () => {
-  world = await createWorld();
-  build = await world.build();
-  for (const project of world.projects) await csp(world, build, ["lock", "-C", project]);
-  base = world.newHost();
-  here = world.newHost();
-  mkdirSync(base);
-  takeSet(base, 0);
-  await csp(world, build, ["install", "-C", base]);
-  writeFileSync(join(base, "ask.ts"), `import { sets } from "one";\nconsole.log("set", sets[0]);\n`);
+  host = await createSlowHost();
 }, limit);
 
-afterAll(() => world?.stop());
-
-/** The command on the host at hand, or on another project with the same data directory. */
-function command(args: readonly string[], project = here): Start {
-  const argv = [build.csp, ...args, "--data-dir", join(here, ".data")];
-  return { argv, cwd: project, env: world.env };
-}
-
-function reset(): void {
-  rmSync(here, { recursive: true, force: true });
-  copyFolder(base, here);
-}
-
-/** Puts the files of a set into a project, as a checkout of another revision would. */
-function takeSet(project: string, set: number): void {
-  for (const file of ["script-packages.yaml", "script-packages.lock"])
-    copyFileSync(join(world.projects[set] ?? "", file), join(project, file));
-}
-
-/** Some of them, by the seed, or all in a long run. */
-function someOf(calls: readonly Call[], count: number): Call[] {
-  const random = createRandom(seed);
-  const left = [...calls];
-  if (long) return left;
-  return Array.from({ length: Math.min(count, left.length) }, () => left.splice(random.below(left.length), 1)).flat();
-}
-
-async function succeed(what: Start): Promise<string> {
-  const { status, stdout, stderr } = await start(what).end;
-  if (status !== 0) throw new Error(`${what.argv.join(" ")} ended with ${status}: ${stderr}`);
-  return stdout;
-}
+afterAll(() => host?.stop());
 
 /** What both commands lead to one after the other, for both orders. */
 async function bothOrders(prepare: () => void, first: Start, second: Start) {
@@ -88,10 +40,10 @@ async function bothOrders(prepare: () => void, first: Start, second: Start) {
     [first, second],
     [second, first],
   ]) {
-    reset();
+    host.reset();
     prepare();
-    for (const each of order) await succeed(each);
-    pictures.push(pictureOf(here));
+    for (const each of order) await host.succeed(each);
+    pictures.push(pictureOf(host.here));
   }
   return pictures;
 }
@@ -99,12 +51,12 @@ async function bothOrders(prepare: () => void, first: Start, second: Start) {
 /** Runs the two with the first one slowed down at each rename; the results must be those of an order. */
 async function race(prepare: () => void, slow: Start, other: Start, count: number): Promise<void> {
   const pictures = await bothOrders(prepare, slow, other);
-  reset();
+  host.reset();
   prepare();
   const calls = await callsOf(slow, renames);
   expect(calls.length).toBeGreaterThan(4);
   for (const call of someOf(calls, count)) {
-    reset();
+    host.reset();
     prepare();
     const children = [startDelayed(slow, call, delay), start(other)];
     const ends = await Promise.all(children.map(({ end }) => end));
@@ -114,10 +66,10 @@ async function race(prepare: () => void, slow: Start, other: Start, count: numbe
       if (status !== 0 && !busy) throw new Error(`at ${place} one ended with ${status}: ${stderr}`);
     }
     // Whoever was told that the other was in the way tries again.
-    for (const [i, each] of [slow, other].entries()) if (ends[i]?.status === 75) await succeed(each);
-    const wrong = pictures.map((picture) => wrongAtTheEnd(here, picture));
+    for (const [i, each] of [slow, other].entries()) if (ends[i]?.status === 75) await host.succeed(each);
+    const wrong = pictures.map((picture) => wrongAtTheEnd(host.here, picture));
     if (!wrong.some((list) => list.length === 0)) throw new Error(`at ${place}:\n${wrong[0]?.join("\n")}`);
-    await succeed(command(["verify", "--deep"]));
+    await host.succeed(host.command(["verify", "--deep"]));
   }
 }
 
@@ -128,9 +80,9 @@ testNeeding(
   title("two installations of different lockfiles end as one after the other, with one slowed down"),
   () =>
     race(
-      () => takeSet(here, 1),
-      command(["install", "--frozen-lockfile"]),
-      command(["install", "--frozen-lockfile"], world.projects[5]),
+      () => host.takeSet(1),
+      host.command(["install", "--frozen-lockfile"]),
+      host.command(["install", "--frozen-lockfile"], host.projects[5]),
       2,
     ),
   limit,
@@ -139,7 +91,7 @@ testNeeding(
 testNeeding(
   ["strace"],
   title("two additions to one project end as one after the other, with one slowed down"),
-  () => race(() => takeSet(here, 0), command(["add", "deep@1.0.0"]), command(["add", "extra@1.0.0"]), 2),
+  () => race(() => host.takeSet(0), host.command(["add", "deep@1.0.0"]), host.command(["add", "extra@1.0.0"]), 2),
   limit,
 );
 
@@ -147,16 +99,16 @@ testNeeding(
   ["strace"],
   title("a collector waits for an installation that is stopped, and says for whom"),
   async () => {
-    const install = command(["install", "--frozen-lockfile"]);
+    const install = host.command(["install", "--frozen-lockfile"]);
     const collect = ["gc", ...zero];
     const prepare = () => {
-      reset();
-      takeSet(here, 1);
+      host.reset();
+      host.takeSet(1);
     };
     prepare();
-    await succeed(install);
-    await succeed(command(collect));
-    const after = pictureOf(here);
+    await host.succeed(install);
+    await host.succeed(host.command(collect));
+    const after = pictureOf(host.here);
     prepare();
     const calls = (await callsOf(install, renames)).filter(({ words: [, to = ""] }) => !to.includes("/stamps/"));
     expect(calls.filter(({ words: [, to = ""] }) => to.includes("/cache/")).length).toBeGreaterThan(3);
@@ -165,10 +117,10 @@ testNeeding(
       const stopped = await startStopped(install, call);
       let waiting: Child | undefined;
       try {
-        const refused = await start(command([...collect, "--lock-timeout", "100ms"])).end;
+        const refused = await start(host.command([...collect, "--lock-timeout", "100ms"])).end;
         expect(refused.status).toBe(75);
         expect(refused.stderr).toMatch(new RegExp(`CSP_LOCK_TIMEOUT[^]*process ${stopped.pid}\\b`));
-        waiting = start(command(collect));
+        waiting = start(host.command(collect));
         await waiting.shows("stderr", new RegExp(`waiting for .*process ${stopped.pid}\\b`));
         expect(stopped.stands()).toBe(true);
       } finally {
@@ -176,8 +128,8 @@ testNeeding(
       }
       expect((await stopped.child.end).status).toBe(0);
       expect((await waiting.end).status).toBe(0);
-      expect(wrongAtTheEnd(here, after)).toEqual([]);
-      await succeed(command(["verify", "--deep"]));
+      expect(wrongAtTheEnd(host.here, after)).toEqual([]);
+      await host.succeed(host.command(["verify", "--deep"]));
     }
   },
   limit,
@@ -188,15 +140,15 @@ testNeeding(
   title("a script starts at once while an installation or a collection is stopped"),
   async () => {
     const prepare = () => {
-      reset();
-      takeSet(here, 1);
+      host.reset();
+      host.takeSet(1);
     };
-    for (const slow of [command(["install", "--frozen-lockfile"]), command(["gc", ...zero])]) {
+    for (const slow of [host.command(["install", "--frozen-lockfile"]), host.command(["gc", ...zero])]) {
       const collects = slow.argv.includes("gc");
       const ready = async () => {
         prepare();
         // Two trees to collect, and a script that then runs on the third.
-        if (collects) for (const set of [1, 2]) await succeed(command(["install"], world.projects[set]));
+        if (collects) for (const set of [1, 2]) await host.succeed(host.command(["install"], host.projects[set]));
       };
       await ready();
       const calls = await callsOf(slow, renames);
@@ -205,17 +157,17 @@ testNeeding(
         await ready();
         const stopped = await startStopped(slow, call);
         try {
-          const out = await succeed(command(["run", "ask.ts", "--lock-timeout", "100ms"]));
+          const out = await host.succeed(host.command(["run", "ask.ts", "--lock-timeout", "100ms"]));
           expect(out).toMatch(collects ? /^set 2$/m : /^set [01]$/m);
           expect(stopped.stands()).toBe(true);
         } finally {
           stopped.goOn();
         }
         expect((await stopped.child.end).status).toBe(0);
-        await succeed(command(["verify", "--deep"]));
+        await host.succeed(host.command(["verify", "--deep"]));
       }
     }
-    expect(readdirSync(join(here, ".data/script-packages/tmp"))).toEqual([]);
+    expect(readdirSync(join(host.here, ".data/script-packages/tmp"))).toEqual([]);
   },
   limit,
 );
@@ -232,12 +184,12 @@ testNeeding(
   ["strace"],
   "a script whose tree is collected before its lease is taken starts on the next one",
   async () => {
-    reset();
-    const run = command(["run", "ask.ts"]);
+    host.reset();
+    const run = host.command(["run", "ask.ts"]);
     const stopped = await startStopped(run, await beforeLease(run));
     try {
-      await succeed(command(["install"], world.projects[1]));
-      expect(await succeed(command(["gc", ...zero]))).toMatch(/^removed 1 tree /m);
+      await host.succeed(host.command(["install"], host.projects[1]));
+      expect(await host.succeed(host.command(["gc", ...zero]))).toMatch(/^removed 1 tree /m);
     } finally {
       stopped.goOn();
     }
@@ -251,18 +203,21 @@ testNeeding(
   ["strace"],
   "a tree stays whose lease is taken after a collector has planned to take it",
   async () => {
-    reset();
-    const gate = join(here, "gate");
+    host.reset();
+    const gate = join(host.here, "gate");
     spawnSync("mkfifo", [gate]);
     const text = `console.log("up"); await Bun.file("gate").text(); console.log((await import("three")).sets[0]);\n`;
-    writeFileSync(join(here, "late.ts"), text);
-    const stoppedRun = await startStopped(command(["run", "late.ts"]), await beforeLease(command(["run", "ask.ts"])));
-    await succeed(command(["install"], world.projects[1]));
-    const collect = command(["gc", "--keep", "0", "--tree-grace", "0s"]);
+    writeFileSync(join(host.here, "late.ts"), text);
+    const stoppedRun = await startStopped(
+      host.command(["run", "late.ts"]),
+      await beforeLease(host.command(["run", "ask.ts"])),
+    );
+    await host.succeed(host.command(["install"], host.projects[1]));
+    const collect = host.command(["gc", "--keep", "0", "--tree-grace", "0s"]);
     // Its notes are written between the plan and the first tree.
     const stoppedGc = await startStopped(collect, { name: "rename", ordinal: 1, words: [] });
     try {
-      expect(existsSync(join(here, ".data/script-packages/gc.json"))).toBe(true);
+      expect(existsSync(join(host.here, ".data/script-packages/gc.json"))).toBe(true);
       stoppedRun.goOn();
       await stoppedRun.child.shows("stdout", /^up$/m);
     } finally {
@@ -275,7 +230,7 @@ testNeeding(
     writeFileSync(gate, "go");
     const { status, stdout } = await stoppedRun.child.end;
     expect([status, stdout]).toEqual([0, "up\n0\n"]);
-    expect(await succeed(collect)).toMatch(/^removed 1 tree /m);
+    expect(await host.succeed(collect)).toMatch(/^removed 1 tree /m);
   },
   limit,
 );

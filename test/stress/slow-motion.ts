@@ -4,6 +4,7 @@ import { type Child, startChild } from "../support/script/child.ts";
 
 /** Sets of system calls. */
 export const renames = "rename,renameat,renameat2";
+export const changes = `${renames},symlink,symlinkat,mkdir,mkdirat,rmdir,unlink,unlinkat`;
 export const readLinks = "readlink,readlinkat";
 const limit = 60_000;
 
@@ -54,6 +55,11 @@ export async function callsOf(what: Start, names: string): Promise<Call[]> {
 /** Starts a command that takes `milliseconds` for one of its calls. */
 export function startDelayed(what: Start, { name, ordinal }: Call, milliseconds: number): Child {
   return trace(what, name, ["-e", `inject=${name}:delay_enter=${milliseconds * 1000}:when=${ordinal}`]);
+}
+
+/** Starts a command that gets a signal right behind one of its calls. */
+export function startSignalled(what: Start, { name, ordinal }: Call, signal: NodeJS.Signals): Child {
+  return trace(what, name, ["-e", `inject=${name}:signal=${signal}:when=${ordinal}`]);
 }
 
 /** Starts a command and resolves as soon as it stands still behind one of its calls. Rejects where it never comes to it. */
