@@ -1,35 +1,13 @@
 /** What an operator does on a host that has everything: going back, collecting, verifying. */
 import { readdirSync, readFileSync, readlinkSync, writeFileSync } from "node:fs";
 import { basename, join } from "node:path";
-import { type Bench, install, takeTurns } from "./bench.ts";
+import { type Bench, install } from "./bench.ts";
 import { type Driver, environment, type Place, writeProject } from "./drivers/driver.ts";
-import { flush, measure } from "./measure.ts";
+import { measure } from "./measure.ts";
+import { type Contestant, race } from "./race.ts";
 import type { Scenario } from "./scenarios.ts";
 import { base } from "./set.ts";
 import type { Command } from "./shot.ts";
-
-/** One line of a table: a command, with what has to be so before each run. */
-interface Contestant {
-  name: string;
-  /** Once. */
-  prepare?(): Promise<unknown>;
-  /** What is measured in a round; whatever has to be so before is made so here. */
-  ready(round: number): Promise<Command>;
-}
-
-/** Lets contestants take turns; only the time of the command counts. */
-function race(bench: Bench, rounds: number, contestants: readonly Contestant[]) {
-  return takeTurns(
-    { ...bench, drivers: contestants },
-    rounds,
-    async (contestant) => contestant.prepare?.(),
-    async (contestant, round) => {
-      const command = await contestant.ready(round);
-      flush();
-      return { ms: measure(command).ms };
-    },
-  );
-}
 
 function driverOf(bench: Bench, product: Driver["product"]): Driver | undefined {
   return bench.drivers.find((driver) => driver.product === product);

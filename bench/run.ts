@@ -2,7 +2,7 @@
  * Measures csp beside bun and pnpm, adds to bench/results.json and writes docs/benchmarks.md.
  *
  *   $(sh bin/find-bun) bench/run.ts                       everything but `real`
- *     --only cold,noop   these scenarios; the others keep their last results. `host` is all of rollback, gc and verify
+ *     --only cold,noop   these scenarios; the others keep their last results. `host` is all of rollback, gc and verify, `store` all about stores
  *     --peers csp,bun    only these products
  *     --rounds 5         rounds of each scenario
  *     --cache DIR        where the packages and the peers stay between runs

@@ -7,13 +7,14 @@ import { hostScenarios } from "./host-scenarios.ts";
 import { diskUsage, flush, measure } from "./measure.ts";
 import type { ScenarioResult } from "./results.ts";
 import { base } from "./set.ts";
+import { storeScenarios } from "./store-scenarios.ts";
 
 export interface Scenario {
   title: string;
   /** One sentence for the page: what state, what command. */
   about: string;
   /** Scenarios that `--only` can choose by one word. */
-  group?: "host";
+  group?: "host" | "store";
   run(bench: Bench): Promise<ScenarioResult>;
 }
 
@@ -225,4 +226,5 @@ export const scenarios: Readonly<Record<string, Scenario>> = {
       }),
   },
   ...hostScenarios,
+  ...storeScenarios,
 };

@@ -9,7 +9,10 @@ export interface Target {
   peer?: string;
   /** Ratios are of csp's median to the reference's; absolute limits are in the metric's unit, maybe beyond another's. */
   limit:
-    | { ratio: number; to: "the fastest peer" | "the fastest bun" | "one version" | "rm -rf" | "read and sha512" }
+    | {
+        ratio: number;
+        to: "the fastest peer" | "the fastest bun" | "one version" | "rm -rf" | "read and sha512" | "rclone copy";
+      }
     | { atMost: number; beyond?: string };
 }
 
@@ -71,6 +74,74 @@ export const targets: readonly Target[] = [
     label: "Verify",
     peer: "csp verify",
     limit: { ratio: 1.25, to: "read and sha512" },
+  },
+  {
+    scenario: "syncCold",
+    metric: "ms",
+    label: "A new host, from a directory",
+    peer: "csp sync, directory",
+    limit: { ratio: 0.7, to: "the fastest bun" },
+  },
+  ...["csp serve", "S3 (Ceph)", "Postgres"].map(
+    (store): Target => ({
+      scenario: "syncCold",
+      metric: "ms",
+      label: `A new host, from ${store}`,
+      peer: `csp sync, ${store}`,
+      limit: { ratio: 1, to: "the fastest bun" },
+    }),
+  ),
+  ...["directory", "csp serve", "S3 (Ceph)", "Postgres"].flatMap((store): Target[] => [
+    {
+      scenario: "syncDelta",
+      metric: "ms",
+      label: `One package changed, from ${store}`,
+      peer: `csp sync, ${store}`,
+      limit: { atMost: 150, beyond: "csp --version" },
+    },
+    {
+      scenario: "syncNoop",
+      metric: "ms",
+      label: `In step, ${store}`,
+      peer: `csp sync, ${store}`,
+      limit: { atMost: 50 },
+    },
+    {
+      scenario: "syncCold",
+      metric: "peakBytes",
+      label: `Peak memory, a new host from ${store}`,
+      peer: `csp sync, ${store}`,
+      limit: { atMost: 250e6 },
+    },
+  ]),
+  // 70 % of the other's speed is 1 / 0.7 of its time.
+  {
+    scenario: "publish",
+    metric: "ms",
+    label: "Publish",
+    peer: "csp publish",
+    limit: { ratio: 1.43, to: "rclone copy" },
+  },
+  {
+    scenario: "migrate",
+    metric: "ms",
+    label: "Migrate",
+    peer: "csp migrate",
+    limit: { ratio: 1.43, to: "rclone copy" },
+  },
+  {
+    scenario: "publish",
+    metric: "peakBytes",
+    label: "Peak memory, publish",
+    peer: "csp publish",
+    limit: { atMost: 250e6 },
+  },
+  {
+    scenario: "migrate",
+    metric: "peakBytes",
+    label: "Peak memory, migrate",
+    peer: "csp migrate",
+    limit: { atMost: 250e6 },
   },
   { scenario: "cold", metric: "peakBytes", label: "Peak memory, cold", limit: { atMost: 250e6 } },
 ];
