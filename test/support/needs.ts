@@ -6,6 +6,7 @@
 import { test } from "bun:test";
 import { spawnSync } from "node:child_process";
 import { join } from "node:path";
+import { hasLoopDisks } from "./loop-disk.ts";
 import { postgresPrograms } from "./servers/postgres-programs.ts";
 
 const repository = join(import.meta.dir, "../..");
@@ -20,6 +21,8 @@ const checks = {
   node: () => Bun.which("node") !== null,
   npm: () => Bun.which("npm") !== null,
   strace: () => Bun.which("strace") !== null,
+  /** File systems in files can be made and mounted. */
+  loop: hasLoopDisks,
   git: () => Bun.which("git") !== null,
   postgres: () => postgresPrograms() !== undefined,
   pgbouncer: () => Bun.which("pgbouncer") !== null,

@@ -145,6 +145,23 @@ describe("one entry that cannot be removed", () => {
     expect(plan.packages.map(({ id }) => id)).toEqual([idOf("a@1")]);
     lease?.release();
   });
+
+  test("the blobs of a tree that stays after all stay, too", async () => {
+    const limits = { blobGrace: 0 };
+    let asked = 0;
+    let lease: ReturnType<typeof tryLock>;
+    const now = (): number => {
+      if (asked++ === 2)
+        lease = tryLock(leasePath(host.paths, hashOf("b")), { mode: "shared", purpose: "x", now: () => 0 });
+      return host.clock.now;
+    };
+    const { plan } = await applyGc({ ...host.ctx, now }, everything({ limits }));
+    expect(plan.blobs.map(({ digest }) => digest)).toEqual([digestOf("a@1")]);
+    expect(existsSync(blobPath(host.paths, digestOf("b@1")))).toBe(true);
+    lease?.release();
+    const next = await applyGc(host.ctx, everything({ limits }));
+    expect(next.plan.blobs.map(({ digest }) => digest)).toEqual([digestOf("b@1")]);
+  });
 });
 
 describe("runs and the collector do not wait for each other", () => {
@@ -199,6 +216,18 @@ describe("what crashes left", () => {
     expect([...readdirSync(paths.runs), ...readdirSync(paths.quarantine)]).toEqual([]);
     expect(existsSync(join(paths.root, ".csp-1-1"))).toBe(false);
     expect(plan.kept).toContainEqual({ kind: "leftover", name: living, why: "its owner is still running" });
+    own?.release();
+  });
+
+  test("goes from the project, too, but not what somebody still writes", async () => {
+    const { directory } = host.ctx.project;
+    const [dead, living, theirs] = [".csp-1-0", ".csp-2-0", ".csp-notes"].map((name) => join(directory, name));
+    for (const path of [dead, living, theirs]) writeFileSync(path as string, "half");
+    const own = tryLock(living as string, { mode: "shared", purpose: "x", now: () => 0 });
+    const { plan, failed } = await applyGc(host.ctx, everything());
+    expect(failed).toEqual([]);
+    expect(plan.leftovers.map(({ path }) => path)).toEqual([dead as string]);
+    expect([dead, living, theirs].map((path) => existsSync(path as string))).toEqual([false, true, true]);
     own?.release();
   });
 });
