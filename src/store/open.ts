@@ -35,6 +35,10 @@ async function openKind(address: string, options: StoreOptions): Promise<Store> 
       const { openHttpStore } = await import("./http.ts");
       return openHttpStore(address, options);
     }
+    case "oci": {
+      const { openOciStore } = await import("./oci.ts");
+      return openOciStore(address, options);
+    }
     case "bundle":
       return (await import("./bundle.ts")).openBundleStore(address);
     default:
