@@ -12,9 +12,9 @@ import {
 import type { ChannelMove, Release, StoreRoot } from "../core/store-root.ts";
 import { randomNonce, type Store } from "../store/store.ts";
 import type { Context } from "./context.ts";
-import { copyRelease, type Migration } from "./migrate-copy.ts";
+import { copyRelease, type Migration, wasRevoked } from "./migrate-copy.ts";
 import { readRoot, swapRoot } from "./store-change.ts";
-import { createReferenceReader } from "./store-references.ts";
+import { createReferenceReader, readReferences } from "./store-references.ts";
 import { refusalError } from "./store-refusal.ts";
 import { requireWriters } from "./store-writers.ts";
 
@@ -40,6 +40,9 @@ export interface ImportOutcome extends ImportPlan {
   copiedBytes: number;
   reused: number;
 }
+
+/** How often collections may be faster. */
+const attempts = 5;
 
 /** What an import would move. Throws CSP_STORE_OLDER for a channel that was moved later than the bundle knows. */
 export async function planImport(bundle: Store, target: Store, options: ImportOptions): Promise<ImportPlan> {
@@ -87,14 +90,17 @@ export async function applyImport(
   for (const [hash, release] of root.releases) {
     const channels = [...root.channels].filter(([, channel]) => channel.release === hash);
     for (const [name, { history }] of channels) {
-      const id = await randomNonce();
-      const migration: Migration = { ctx, source: bundle, target, options, id, from, into, totals };
-      await importRelease(migration, {
-        hash,
-        release,
-        name,
-        move: history[0] ?? { release: hash, at: release.at, by: release.by, reason: release.reason },
-      });
+      const move = history[0] ?? { release: hash, at: release.at, by: release.by, reason: release.reason };
+      for (let attempt = 1; ; attempt++) {
+        const id = await randomNonce();
+        const migration: Migration = { ctx, source: bundle, target, options, id, from, into, totals };
+        try {
+          await importRelease(migration, { hash, release, name, move });
+          break;
+        } catch (error) {
+          if (attempt >= attempts || !(await wasRevoked(migration, false, error))) throw error;
+        }
+      }
     }
   }
   const { copied, copiedBytes, reused } = totals;
@@ -128,8 +134,7 @@ async function importRelease(
     reason: move.reason,
   };
   for (;;) {
-    const { root } = await readRoot(target);
-    const references = await into.read(root === undefined ? [] : completeObjects(root));
+    const { references } = await readReferences(target, into, completeObjects);
     const committed: StoreRoot | Refusal = await swapRoot(target, (now) =>
       now === undefined ? { refused: "revoked" } : commitPublish(now, { ...facts, references }),
     );

@@ -1,4 +1,5 @@
 /** Copying one release into another store: blobs under new keys, read back and hashed, then the release that refers to them. */
+import { isCspError } from "../core/errors.ts";
 import type { Digest } from "../core/integrity.ts";
 import { createLimiter, forEachLimited } from "../core/limiter.ts";
 import { byteOrder } from "../core/location.ts";
@@ -10,7 +11,7 @@ import { type Copy, settleCopy } from "../core/store-protocol-migrate.ts";
 import type { Store } from "../store/store.ts";
 import type { Context } from "./context.ts";
 import { readRoot, swapRoot } from "./store-change.ts";
-import type { ReferenceReader } from "./store-references.ts";
+import { type ReferenceReader, readReferences } from "./store-references.ts";
 import { refusalError } from "./store-refusal.ts";
 
 /** What was done so far, of what there is to do. */
@@ -70,9 +71,7 @@ export async function copyRelease(migration: Migration, object: ReleaseObject): 
   const own = settled ?? (await putObject(migration, bytes, digest));
   const copy: Copy = { object: own, size: bytes.length, keys: [...sorted.values()].map(({ key }) => key) };
   await into.read([own]);
-  const references = await into.read(
-    completeObjects((await readRoot(target)).root ?? { releases: new Map(), intents: new Map() }),
-  );
+  const { references } = await readReferences(target, into, completeObjects);
   const held = await swapRoot(target, (root) =>
     root === undefined ? { refused: "revoked" } : settleCopy(root, { id, copy, references }),
   );
@@ -144,6 +143,24 @@ async function putObject({ ctx, target, id }: Migration, bytes: Uint8Array, dige
   if (isRefusal(held)) throw refusalError(target, held);
   await target.blobs.put(key, bytes);
   return key;
+}
+
+/**
+ * Whether it failed because a collection had taken it for dead, so that it can begin anew: it was told so, or what it had
+ * claimed is gone with its claim.
+ */
+export async function wasRevoked(
+  { source, target, id }: Pick<Migration, "source" | "target" | "id">,
+  holdsSource: boolean,
+  error: unknown,
+): Promise<boolean> {
+  if (isCspError(error, "CSP_PUBLISH_REVOKED")) return true;
+  if (!isCspError(error, "CSP_STORE_MISSING")) return false;
+  const holds = async (store: Store): Promise<boolean> => {
+    const { root } = await readRoot(store);
+    return root?.moved !== undefined || root?.intents.has(id) === true;
+  };
+  return !(await holds(target)) || (holdsSource && !(await holds(source)));
 }
 
 function report({ ctx, totals }: Migration, size: number): void {

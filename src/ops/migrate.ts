@@ -5,6 +5,7 @@
  */
 import { CspError } from "../core/errors.ts";
 import type { LockfileHash } from "../core/lockfile-hash.ts";
+import type { StoreKey } from "../core/store-key.ts";
 import {
   abandonIntent,
   beginIntent,
@@ -25,9 +26,9 @@ import {
 import type { StoreRoot } from "../core/store-root.ts";
 import { randomNonce, type Store } from "../store/store.ts";
 import type { Context } from "./context.ts";
-import { copyRelease, type Migration } from "./migrate-copy.ts";
+import { copyRelease, type Migration, wasRevoked } from "./migrate-copy.ts";
 import { readRoot, swapRoot } from "./store-change.ts";
-import { createReferenceReader, type ReferenceReader } from "./store-references.ts";
+import { createReferenceReader, type ReferenceReader, readReferences } from "./store-references.ts";
 import { refusalError } from "./store-refusal.ts";
 import { requireWriters } from "./store-writers.ts";
 
@@ -61,15 +62,16 @@ export interface MigrateOutcome {
 }
 
 const mostRounds = 100;
+/** How often collections may be faster. */
+const mostRevocations = 5;
 
 /** What there is to copy. Reads only. */
 export async function planMigration(source: Store, target: Store): Promise<MigratePlan> {
-  const { root } = await readRoot(source);
+  const reader = createReferenceReader(source);
+  const { root } = await readReferences(source, reader, objectsOf);
   if (root === undefined) throw nothingToMove(source);
   const there = await readTarget(target, root);
-  const reader = createReferenceReader(source);
-  const objects = [...root.releases.values()].map(({ object }) => object);
-  await reader.read(objects);
+  const objects = objectsOf(root);
   const sizes = new Map<string, number>();
   for (const each of objects) {
     for (const [digest, { size }] of reader.object(each)?.blobs ?? []) sizes.set(digest, size);
@@ -99,15 +101,25 @@ export async function applyMigration(
     totals: { copied: 0, copiedBytes: 0, reused: 0, done: 0, bytes: 0, total: 0, totalBytes: 0 },
   };
   const copies = new Map<LockfileHash, Copy & { of: string }>();
+  let revocations = 0;
   for (let round = 1; round <= mostRounds; round++) {
     const root = await holdSource(migration, canMark);
     if (root.moved !== undefined && root.moved.to !== options.to)
       throw refusalError(source, { refused: "moved", to: root.moved.to });
     await holdTarget(migration, root);
-    await copyAll(migration, root, copies);
-    const generation = await commit(migration, root, copies);
-    const marked = canMark ? await mark(migration, root, generation, options.to) : await isStill(source, root);
-    if (!marked) continue;
+    try {
+      await copyAll(migration, root, copies);
+      const generation = await commit(migration, root, copies);
+      const marked = canMark ? await mark(migration, root, generation, options.to) : await isStill(source, root);
+      if (!marked) continue;
+    } catch (error) {
+      if (!(await wasRevoked(migration, canMark, error))) throw error;
+      if (++revocations >= mostRevocations) throw refusalError(target, { refused: "revoked" });
+      // What was copied under the lost intent may be gone; what is still there is found again.
+      copies.clear();
+      Object.assign(migration.totals, { done: 0, bytes: 0, total: 0, totalBytes: 0 });
+      continue;
+    }
     await release(target, migration.id, migration.into, ctx);
     const { copied, copiedBytes, reused } = migration.totals;
     return { releases: root.releases.size, copied, copiedBytes, reused, rounds: round, marked: canMark };
@@ -122,10 +134,9 @@ export async function applyMigration(
 /** Reads the source's root and keeps all its releases from collections while they are copied. */
 async function holdSource({ ctx, source, id, from }: Migration, canHold: boolean): Promise<StoreRoot> {
   for (;;) {
-    const { root } = await readRoot(source);
+    const { root } = await readReferences(source, from, objectsOf);
     if (root === undefined) throw nothingToMove(source);
-    const bases = [...root.releases.values()].map(({ object }) => object);
-    await from.read(bases);
+    const bases = objectsOf(root);
     if (!canHold || root.moved !== undefined) return root;
     const claim = { bases, reused: [], fresh: [] };
     const held = await swapRoot(source, (now) => {
@@ -135,6 +146,10 @@ async function holdSource({ ctx, source, id, from }: Migration, canHold: boolean
     if (!isRefusal(held) && isSameContent(held, root)) return held;
     if (isRefusal(held) && held.refused !== "gone") throw refusalError(source, held);
   }
+}
+
+function objectsOf({ releases }: StoreRoot): StoreKey[] {
+  return [...releases.values()].map(({ object }) => object);
 }
 
 /** Sees to it that the target is the same store and that what is copied into it stays. */
@@ -185,8 +200,7 @@ async function commit(
   copies: ReadonlyMap<LockfileHash, Copy>,
 ): Promise<number> {
   for (;;) {
-    const { root: before } = await readRoot(target);
-    const references = await into.read(before === undefined ? [] : completeObjects(before));
+    const { references } = await readReferences(target, into, completeObjects);
     const facts = { id, source: root, copies, references, at: ctx.now() };
     const committed = await swapRoot(target, (now) =>
       now === undefined ? { refused: "revoked" } : commitMigration(now, facts),

@@ -16,8 +16,8 @@ import { judgeReleases, type Retention } from "../core/store-retention.ts";
 import { formatStoreRoot, type StoreRoot } from "../core/store-root.ts";
 import type { Store } from "../store/store.ts";
 import type { Context } from "./context.ts";
-import { readRoot, swapRoot } from "./store-change.ts";
-import { createReferenceReader, type ReferenceReader } from "./store-references.ts";
+import { swapRoot } from "./store-change.ts";
+import { createReferenceReader, type ReferenceReader, readReferences } from "./store-references.ts";
 import { refusalError } from "./store-refusal.ts";
 import { requireWriters } from "./store-writers.ts";
 
@@ -62,9 +62,8 @@ async function plan(
     ctx.signal.throwIfAborted();
   }
   for (;;) {
-    const { root, version } = await readRoot(store);
+    const { root, version, references } = await readReferences(store, reader, completeObjects);
     if (root === undefined) return { collection: undefined, root, version, retention: new Map(), sizes };
-    const references = await reader.read(completeObjects(root));
     const collection = planCollection(root, { limits, references, listed: sizes.keys(), at: ctx.now() });
     if (!isRefusal(collection)) {
       return { collection, root, version, retention: judgeReleases(root, limits.keep).kept, sizes };

@@ -9,6 +9,7 @@ import type { StoreKey } from "../core/store-key.ts";
 import type { References } from "../core/store-protocol.ts";
 import type { StoreRoot } from "../core/store-root.ts";
 import type { Store } from "../store/store.ts";
+import { type ReadRoot, readRoot } from "./store-change.ts";
 
 export interface ReferenceReader {
   /** The references of these objects, in addition to all that were read before. Throws what reading an object throws. */
@@ -44,6 +45,27 @@ export function createReferenceReader(store: Store): ReferenceReader {
     readSound: (wanted) => readAll(wanted, isDamage),
     object: (key) => objects.get(key),
   };
+}
+
+/**
+ * The root, with what these of its objects refer to. Where a collection removed one of them since the root was read, all over
+ * again. Throws what reading throws.
+ */
+export async function readReferences(
+  store: Store,
+  reader: ReferenceReader,
+  objects: (root: StoreRoot) => Iterable<StoreKey>,
+): Promise<ReadRoot & { references: References }> {
+  for (;;) {
+    const state = await readRoot(store);
+    try {
+      const references = await reader.read(state.root === undefined ? [] : objects(state.root));
+      return { ...state, references };
+    } catch (error) {
+      if (!isCspError(error, "CSP_STORE_MISSING")) throw error;
+      if ((await readRoot(store)).version === state.version) throw error;
+    }
+  }
 }
 
 /** The objects of the releases that are looked into for blobs: that of `hash`, those of channels, the newest; at most `most`. */

@@ -102,8 +102,8 @@ function planRelease(ctx: Context, { object, lockfile }: CheckedRelease, options
 /** Plans and applies; what is still to be done is looked at again under the lock. */
 export async function applySync(ctx: Context, store: Store, options: SyncOptions): Promise<SyncOutcome> {
   for (let attempt = 1; ; attempt++) {
-    const plan = await planSync(ctx, store, options);
     try {
+      const plan = await planSync(ctx, store, options);
       const outcome = await applyPlan(ctx, plan, options);
       if (plan.target.changed) await remember(ctx, plan.target);
       return outcome;
