@@ -24,7 +24,8 @@ export async function probe(client: S3Client): Promise<Capabilities> {
     if (!isCspError(error, "CSP_STORE_DENIED")) throw error;
     return { writers: "none", why: `these credentials may not write \`${client.address.prefix}probe/*\`` };
   }
-  if (first.status !== 200) return ignorant(first.status);
+  // Nobody else drew this key: it was written, the answer was lost, and `fetch` sent the request again by itself.
+  if (first.status !== 200 && first.status !== 412) return ignorant(first.status);
   try {
     const second = await write("second");
     if (second.status === 412) return { writers: "many" };
