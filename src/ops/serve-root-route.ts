@@ -72,7 +72,7 @@ function waitOf(prefer: string | undefined, longestMs: number): number {
 
 /** A version as an entity tag: what may not stand in one is percent-encoded. */
 export function tagOf(version: Version): string {
-  return `"${version.replace(/[^!#$&-~]/g, encodeURIComponent)}"`;
+  return `"${version.replace(/[^!#$&-~]/gu, encodeURIComponent)}"`;
 }
 
 /** The version in an entity tag; undefined for what `tagOf` does not give. */

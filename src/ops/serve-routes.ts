@@ -1,4 +1,5 @@
 /** From a URL to an answer: which route it is, who may use it, and what it says. */
+import { createHash } from "node:crypto";
 import { parseStoreKey, type StoreKey } from "../core/store-key.ts";
 import { storeFormat } from "../core/store-root.ts";
 import { type Answer, notFound, problem } from "./serve-answer.ts";
@@ -97,9 +98,14 @@ export async function answerRoute(
 
 async function describe({ store, writable }: Served, { access }: Asked): Promise<Answer> {
   const why = writable ? "the token may only read" : "the server was started without `--writable`";
-  const serve = access === "write" ? await store.capabilities() : { writers: "none", why };
-  return json({ format: storeFormat, serve });
+  if (access !== "write") return json({ format: storeFormat, serve: { writers: "none", why } });
+  const capabilities = await store.capabilities();
+  const isDerived = (await store.nonce(async () => new Uint8Array())) === sha256OfNothing;
+  return json({ format: storeFormat, serve: { ...capabilities, ...(isDerived ? { nonces: "sha256" } : {}) } });
 }
+
+/** A store that derives the last part of a key from the bytes gives this for none of them. */
+const sha256OfNothing = createHash("sha256").digest("hex");
 
 export function json(value: unknown, status = 200): Answer {
   return {

@@ -12,7 +12,8 @@ export const serveHeader = "csp-serve";
 /** The file that says what lies around it. */
 export const descriptionPath = "csp-store.json";
 
-export type Mode = { kind: "static" } | { kind: "serve"; capabilities: Capabilities };
+/** `nonces`: how the last part of a key is made, where not at random. */
+export type Mode = { kind: "static" } | { kind: "serve"; capabilities: Capabilities; nonces: "random" | "sha256" };
 
 /** Asks; throws CSP_STORE_ADDRESS where no store answers, and CSP_STORE_NEWER. */
 export async function findMode(remote: Remote): Promise<Mode> {
@@ -35,7 +36,12 @@ export async function findMode(remote: Remote): Promise<Mode> {
     });
   }
   if (!answer.headers.has(serveHeader) || said?.serve === undefined) return { kind: "static" };
-  return { kind: "serve", capabilities: parseCapabilities(said.serve) };
+  const { nonces } = (said.serve ?? {}) as { nonces?: unknown };
+  return {
+    kind: "serve",
+    capabilities: parseCapabilities(said.serve),
+    nonces: nonces === "sha256" ? "sha256" : "random",
+  };
 }
 
 function parseCapabilities(said: unknown): Capabilities {

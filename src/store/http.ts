@@ -29,7 +29,11 @@ export function openHttpStore(address: string, options: StoreOptions): Store {
       const told = await mode.find();
       return told.kind === "serve" ? told.capabilities : { writers: "none", why: plainCopy };
     },
-    nonce: randomNonce,
+    async nonce(bytes) {
+      const told = await mode.find();
+      if (told.kind === "static" || told.nonces === "random") return randomNonce();
+      return new Bun.CryptoHasher("sha256").update(await bytes()).digest("hex");
+    },
     async close() {
       remote.close();
     },

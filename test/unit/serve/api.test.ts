@@ -156,26 +156,6 @@ describe("the root", () => {
     expect((await ask("/root", { method: "PUT", body, headers: { "if-none-match": "*" } })).status).toBe(400);
     expect((await ask("/root")).status).toBe(404);
   });
-
-  test("has a version of any characters that a store may give", async () => {
-    const version = "a\"b%22c'd,e;é";
-    const odd: Store = {
-      ...store,
-      root: {
-        read: async (known) => (known === version ? "unchanged" : { version, text: "{}" }),
-        swap: async (expected) => (expected === version ? version : undefined),
-      },
-    };
-    const over = await serveOver(odd);
-    const client = over.client();
-    const state = await client.root.read();
-    if (state === undefined || state === "unchanged") throw new Error("no root");
-    expect(state.version).toMatch(/^etag:[\x21-\x7e]+$/);
-    expect(await client.root.read(state.version)).toBe("unchanged");
-    expect(await client.root.swap(state.version, "{}")).toBe(state.version);
-    expect(await client.root.swap("etag:other", "{}")).toBeUndefined();
-    await over.stop();
-  });
 });
 
 describe("a listing", () => {
