@@ -107,4 +107,8 @@ function checkBody(address: OciAddress, { method }: OciRequest, { headers, statu
     const hint = "switch off compression in what lies in between";
     throw lastingAnswer(address.text, "packed its answer, which nobody asked for", hint);
   }
+  const isDelimited = headers.has("content-length") || headers.has("transfer-encoding");
+  if (method === "GET" && status < 300 && !isDelimited) {
+    throw lastingAnswer(address.text, "does not say where its answer ends");
+  }
 }

@@ -80,9 +80,8 @@ async function* listObjects(client: OciClient, tags: Tags): AsyncGenerator<reado
           const type = each?.manifest?.artifactType;
           vanished ||= each === undefined || type === artifactTypes.dropped;
           if (type !== artifactTypes.release && type !== artifactTypes.blobs) continue;
-          const fresh = objectsOf(each?.manifest ?? { artifactType: type, layers: [], annotations: {} });
-          yield fresh.filter(({ key }) => !given.has(key));
-          for (const { key } of fresh) given.add(key);
+          const objects = each?.manifest === undefined ? [] : objectsOf(each.manifest);
+          yield objects.filter(({ key }) => !given.has(key) && given.add(key) !== undefined);
         }
       }
     }

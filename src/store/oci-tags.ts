@@ -2,6 +2,7 @@
 import { badAnswer, lastingAnswer } from "./failures.ts";
 import type { EnsureConfig } from "./oci-blobs.ts";
 import type { OciAnswer, OciClient } from "./oci-client.ts";
+import { stranger } from "./oci-failures.ts";
 import {
   artifactTypes,
   formatManifest,
@@ -58,6 +59,10 @@ export function createTags(client: OciClient, ensureConfig: EnsureConfig, pageSi
         action: "show a manifest",
         expect: tries < mostTries ? [200, 404, 500] : [200, 404],
       });
+      const isSaid = answer.code !== undefined || answer.headers.has("docker-distribution-api-version");
+      if (answer.status === 404 && method === "GET" && !isSaid) {
+        throw badAnswer(address.text, "answered 404 in a way that registries do not", stranger);
+      }
       if (answer.status !== 500) return answer;
       // Registries that keep tags in files fail while one is being overwritten.
       await Bun.sleep(10 * tries);
