@@ -1,6 +1,7 @@
 /** Whatever answers in the place of a store: every request has an end, a clear error, and never wrong bytes. */
 import { afterAll, describe, expect, test } from "bun:test";
 import { isCspError } from "../../../src/core/errors.ts";
+import { createMemoryStore } from "../../../src/store/memory.ts";
 import type { Store } from "../../../src/store/store.ts";
 import { verified } from "../../../src/store/verified.ts";
 import {
@@ -16,6 +17,8 @@ import { bytesOf, expectSame, listed, newKey } from "./objects.ts";
 
 const token = "a-token-that-nobody-may-see";
 const bytes = bytesOf(300, 1);
+/** Makes keys without a request. */
+const keys = createMemoryStore();
 const timeouts = { idleMs: 150, totalMs: 600 };
 const description = JSON.stringify({ format: 1, serve: { writers: "many" } });
 const isServe = { "csp-serve": "1" };
@@ -37,7 +40,7 @@ function open(server: FaultServer, path = ""): Store {
 
 /** Every kind of request once. */
 async function allRequests(store: Store): Promise<Record<string, () => Promise<unknown>>> {
-  const key = await newKey(store, bytes);
+  const key = await newKey(keys, bytes);
   return {
     size: () => store.blobs.size(key),
     get: () => store.blobs.get(key, { maxBytes: 1000 }),
@@ -114,7 +117,7 @@ describe("bytes", () => {
   for (const [name, body] of Object.entries(spoilt)) {
     test(`${name} are refused`, async () => {
       const store = open(await start(() => reply(200, body)));
-      const key = await newKey(store, bytes);
+      const key = await newKey(keys, bytes);
       await expect(store.blobs.get(key, { maxBytes: 1000 })).rejects.toMatchObject({ code: "CSP_STORE_CORRUPT" });
     });
   }
@@ -129,7 +132,7 @@ describe("bytes", () => {
     };
     for (const fault of [reply(200, bytes), inChunks]) {
       const store = open(await start(() => fault));
-      expectSame(await store.blobs.get(await newKey(store, bytes), { maxBytes: 300 }), bytes);
+      expectSame(await store.blobs.get(await newKey(keys, bytes), { maxBytes: 300 }), bytes);
     }
   });
 });
@@ -148,7 +151,7 @@ describe("refusals", () => {
   test.each(cases)("status %d with %j", async (status, headers, expected) => {
     const server = await start(() => reply(status, "x".repeat(200_000), headers));
     const store = open(server);
-    const error = await store.blobs.get(await newKey(store, bytes), { maxBytes: 10 }).catch((thrown) => thrown);
+    const error = await store.blobs.get(await newKey(keys, bytes), { maxBytes: 10 }).catch((thrown) => thrown);
     expect(error).toMatchObject(expected);
     if (headers["retry-after"]?.includes("GMT")) expect(error.data.retryAfterMs).toBeGreaterThan(500_000);
     if (headers["retry-after"] === "soon") expect(error.data.retryAfterMs).toBeUndefined();
@@ -159,7 +162,7 @@ describe("refusals", () => {
       path === "/csp-store.json" ? reply(200, description, isServe) : reply(method === "PUT" ? 405 : 501),
     );
     const store = open(server);
-    const key = await newKey(store, bytes);
+    const key = await newKey(keys, bytes);
     for (const attempt of [
       () => store.blobs.put(key, bytes),
       () => store.blobs.delete(key),
