@@ -14,7 +14,7 @@ testNeeding(
     const tally = await onAllStages({ loop: false }, (stage) => {
       // After a sync the same is there as before it, unless the power goes.
       const calls = stage.calls.filter((_, i) => !stage.calls.slice(Math.max(0, i - 1), i).some(isSync));
-      return sweepCrashes(stage, long ? calls : sample(calls, 4));
+      return sweepCrashes(stage, long ? calls : sample(calls, 3));
     });
     expectSound("killed", tally);
   },

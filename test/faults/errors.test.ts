@@ -37,7 +37,7 @@ testNeeding(
   "a system call fails",
   async () => {
     const tally = await onAllStages({ loop: false }, (stage) => {
-      const calls = long ? stage.calls : sample(stage.calls, 4);
+      const calls = long ? stage.calls : sample(stage.calls, 3);
       const faults = calls.flatMap((call, i) => errorsOf(call, i).map((error) => ({ call, error })));
       return sweepErrors(stage, faults, (call, error) => isHarmless(stage, call, error));
     });

@@ -39,6 +39,7 @@ export async function setStage(scenario: Scenario, how: { loop: boolean }): Prom
     if (traced.status !== 0) throw new Error(`csp ${args.join(" ")} ended with ${traced.status}:\n${traced.stderr}`);
     const after = pictureOf(host.project);
     const wrong = [...wrongImports(host, scenario.roots), ...(await host.verify())];
+    wrong.push(...after.names.filter((name) => unfinished.test(name)));
     if (wrong.length > 0) throw new Error(`${scenario.name} leads to a wrong state:\n${wrong.join("\n")}`);
     await host.succeed("gc");
     const collected = pictureOf(host.project);
@@ -100,6 +101,7 @@ export async function sweepErrors(
       // What fails elsewhere, a message for instance, is another matter.
       if (traced.hit === undefined || !known.has(traced.hit.text)) return undefined;
       const wrong = judgeFailure(stage, traced, codeOf(stage, error), isHarmless(traced.hit, error));
+      if (!mayLeave(stage, traced.hit)) wrong.push(...newLeftovers(stage));
       return { hit: traced.hit, wrong: [...wrong, ...(await judgeState(stage)), ...(await judgeRerun(stage))] };
     });
     missed.push(...part.missed.map((each) => `${error} ${each}`));
@@ -165,6 +167,25 @@ async function judgeRerun({ host, scenario, args, span, collected }: Stage): Pro
   if (gc.status !== 0) return [...wrong, `the collector ends with ${gc.status}: ${gc.stderr}`];
   return [...wrong, ...wrongAtTheEnd(host.project, collected)];
 }
+
+/**
+ * What such a call was to take away stays until the collector comes; opening a scratch directory is the first step of
+ * that. And what left its place without that being durable is not removed for good.
+ */
+function mayLeave({ args }: Stage, call: Call): boolean {
+  return (
+    /^(?:unlink|unlinkat|rmdir)\(|^chmod\("[^"]*\/tmp\/[a-z]+-#"/.test(call.text) || (args[0] === "gc" && isSync(call))
+  );
+}
+
+function newLeftovers({ host, span }: Stage): string[] {
+  const known = new Set([...span.before.names, ...span.after.names]);
+  const left = pictureOf(host.project).names.filter((name) => unfinished.test(name) && !known.has(name));
+  return left.map((name) => `${name} is left over`);
+}
+
+/** Names that mean nothing once a command has ended. */
+const unfinished = /^(?:tmp\/|(?:locks\/|project: )?\.csp-)/;
 
 const named = /^error\[(CSP_[A-Z_]+)\]: \S/m;
 
