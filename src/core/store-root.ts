@@ -76,7 +76,7 @@ export const rootLimits = {
   releases: 10_000,
   intents: 1000,
   /** Of one intent, of the doomed, of those being deleted. */
-  keys: 2 * mostBlobs,
+  keys: mostBlobs + 50_000,
   generation: 2 ** 52,
 } as const;
 
