@@ -1,7 +1,7 @@
 /** Immutable objects in a bucket: one request each, and listings page by page. */
 import { digestOfKey, parseStoreKey, type StoreKey } from "../core/store-key.ts";
 import { announcedLength } from "../net/http.ts";
-import { badAnswer, missing } from "./failures.ts";
+import { badAnswer, lastingAnswer, missing } from "./failures.ts";
 import type { S3Client } from "./s3-client.ts";
 import { type S3Answer, stranger } from "./s3-failures.ts";
 import { readXml, textOf, type XmlElement } from "./s3-xml.ts";
@@ -55,7 +55,7 @@ export function s3Blobs(client: S3Client, pageSize: number): Blobs {
 
 /** The bytes of an answer that carries an object. */
 export function bodyOf({ address }: S3Client, answer: S3Answer, maxBytes: number): Uint8Array {
-  if (answer.body.byteLength > maxBytes) throw badAnswer(address.text, `sends more than ${maxBytes} bytes`);
+  if (answer.body.byteLength > maxBytes) throw lastingAnswer(address.text, `sends more than ${maxBytes} bytes`);
   const encoding = answer.headers.get("content-encoding") ?? "";
   if (/gzip|deflate|\bbr\b|zstd|compress/i.test(encoding)) {
     throw badAnswer(address.text, "sends objects compressed that were not asked for so", stranger);

@@ -1,7 +1,8 @@
 /** What an answer of S3 that is no success means. */
 import type { CspError } from "../core/errors.ts";
 import type { HttpAnswer, HttpFailure } from "../net/http.ts";
-import { badAnswer, denied, noStore, unreachable } from "./failures.ts";
+import { retryAfterMs } from "../net/retry-after.ts";
+import { badAnswer, denied, lastingAnswer, noStore, unreachable } from "./failures.ts";
 import { isRegion, type S3Address } from "./s3-address.ts";
 import { readXml, textOf } from "./s3-xml.ts";
 
@@ -29,7 +30,7 @@ export function s3Answer(answer: HttpAnswer): S3Answer {
 
 /** No answer. */
 export function noAnswer(address: S3Address, failure: HttpFailure): CspError {
-  if (failure.failed === "too long") return badAnswer(address.text, failure.text);
+  if (failure.failed === "too long") return lastingAnswer(address.text, failure.text);
   const hint =
     failure.failed === "tls"
       ? "check the endpoint; AWS_CA_BUNDLE names the certificates of an authority of your own"
@@ -49,7 +50,7 @@ export function s3Failure(address: S3Address, answer: S3Answer, action: string, 
     return noStore(address.text, `has no bucket \`${address.bucket}\``, hint);
   }
   if (isTemporary(answer)) {
-    return unreachable(address.text, `answered ${what}`, undefined, undefined, retryAfter(answer.headers));
+    return unreachable(address.text, `answered ${what}`, undefined, undefined, retryAfterMs(answer.headers));
   }
   if (elsewhere !== undefined && status >= 300 && status <= 400) return otherRegion(address, elsewhere);
   if (status >= 300 && status < 400) {
@@ -59,7 +60,8 @@ export function s3Failure(address: S3Address, answer: S3Answer, action: string, 
     return denied(address.text, `${action} (${what})`, hintFor(code, address));
   }
   if (status === 407) return unreachable(address.text, "is behind a proxy that wants credentials (407)");
-  return badAnswer(address.text, `answered ${what} when asked to ${action}`, stranger);
+  const answered = status === 501 ? lastingAnswer : badAnswer;
+  return answered(address.text, `answered ${what} when asked to ${action}`, stranger);
 }
 
 /** Shown where something answers that is not S3. */
@@ -84,15 +86,6 @@ function isTemporary({ status, code }: S3Answer): boolean {
     code === "RequestTimeout" ||
     code === "SlowDown"
   );
-}
-
-/** Milliseconds from `Retry-After`, in seconds or as a time by the clock of the server; at most an hour. */
-export function retryAfter(headers: Headers): number | undefined {
-  const text = headers.get("retry-after")?.trim();
-  if (!text) return undefined;
-  const now = Date.parse(headers.get("date") ?? "");
-  const ms = /^\d{1,9}$/.test(text) ? Number(text) * 1000 : Date.parse(text) - now;
-  return Number.isFinite(ms) ? Math.min(Math.max(ms, 0), 3_600_000) : undefined;
 }
 
 function otherRegion(address: S3Address, region: string): CspError {

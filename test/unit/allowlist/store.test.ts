@@ -19,6 +19,6 @@ describe("naming another store", () => {
     ["already there", `store:   ${next}   # same\n`, `store:   ${next}   # same\n`],
   ])("%s", (_, before, after) => {
     expect(withStore(before, next)).toBe(after);
-    expect(parseAllowlist(after).stores).toEqual([next]);
+    expect(parseAllowlist(after, "script-packages.yaml").stores).toEqual([next]);
   });
 });
