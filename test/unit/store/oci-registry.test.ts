@@ -1,9 +1,9 @@
-/** What a store in a real registry promises beyond the contract: its collection, other tools, and writers that meet. */
+/** What a store in a real registry promises beyond the contract: its collection, and other tools. */
 import { afterAll, beforeAll, describe, expect, test } from "bun:test";
 import type { RootState, Store } from "../../../src/store/store.ts";
 import { hasRegistry, type Registry, startRegistry } from "../../support/servers/docker-registry.ts";
-import { bytesOf, codeOf, expectSame, listed, newKey, putNew } from "./objects.ts";
-import { openAt, putRelease, releaseOf, startGate } from "./oci-fixture.ts";
+import { bytesOf, expectSame, listed, newKey, putNew } from "./objects.ts";
+import { openAt, putRelease, releaseOf } from "./oci-fixture.ts";
 
 const accept = { accept: "application/vnd.oci.image.manifest.v1+json" };
 let registry: Registry;
@@ -30,10 +30,6 @@ async function textOf(store: Store): Promise<string | undefined> {
   return ((await store.root.read()) as RootState | undefined)?.text;
 }
 
-async function versionOf(store: Store): Promise<string | undefined> {
-  return ((await store.root.read()) as RootState | undefined)?.version;
-}
-
 if (hasRegistry()) {
   beforeAll(async () => {
     registry = await startRegistry();
@@ -41,7 +37,6 @@ if (hasRegistry()) {
   afterAll(() => registry.stop());
   describe("a release in a registry", releases);
   describe("a registry's collection", collections);
-  describe("writers of a root in a registry", writers);
   describe("a registry that deletes nothing", undeletable);
 } else {
   test.skip("stores in a real registry (needs docker-registry)", () => {});
@@ -177,86 +172,6 @@ function collections(): void {
     const generations = (await tagsOf(address)).filter((tag) => tag.startsWith("csp-generation-"));
     expect(generations).toHaveLength(16);
     expect(await openAt(address).root.swap(version, "{}")).toBeDefined();
-  });
-}
-
-function writers(): void {
-  test("that meet at one moment: one wins, and none of the updates is lost", async () => {
-    const address = registry.newAddress();
-    const clients = [0, 1, 2].map(() => openAt(address, {}, { settleMs: 150 }));
-    let version: string | undefined;
-    for (let round = 0; round < 4; round++) {
-      const texts = clients.map((_, n) => `${round}/${n}`);
-      const versions = await Promise.all(clients.map((client, n) => client.root.swap(version, texts[n] as string)));
-      const winners = versions.flatMap((each, n) => (each === undefined ? [] : [texts[n]]));
-      const state = (await openAt(address).root.read()) as RootState;
-      expect(winners.length).toBeLessThanOrEqual(1);
-      if (winners.length === 1) expect(state.text).toBe(winners[0] as string);
-      version = state?.version;
-    }
-    expect(version).toBeDefined();
-  });
-
-  test("that die after their claim have made their change, which the next writer completes", async () => {
-    const address = registry.newAddress();
-    const first = await openAt(address).root.swap(undefined, "first");
-    const gate = startGate(registry.host, (request) =>
-      /^PUT .*csp-root$/.test(request) ? new Response("", { status: 503 }) : undefined,
-    );
-    const dying = openAt(address.replace(registry.host, gate.host));
-    expect(await codeOf(dying.root.swap(first, "second"))).toBe("CSP_STORE_UNREACHABLE");
-    gate.stop();
-    const next = openAt(address);
-    expect(await textOf(next)).toBe("first");
-    expect(await next.root.swap(first, "third")).toBeUndefined();
-    expect(await textOf(next)).toBe("second");
-    expect(await next.root.swap(await versionOf(next), "third")).toBeDefined();
-    expect(await textOf(openAt(address))).toBe("third");
-  });
-
-  test("that were stopped before the last step undo nothing for longer than they need to notice", async () => {
-    const address = registry.newAddress();
-    const other = openAt(address);
-    const first = await other.root.swap(undefined, "first");
-    const [reached, go] = [Promise.withResolvers<void>(), Promise.withResolvers<void>()];
-    const gate = startGate(registry.host, async (request) => {
-      if (!/^PUT .*csp-root$/.test(request)) return undefined;
-      reached.resolve();
-      await go.promise;
-      return undefined;
-    });
-    const stopped = openAt(address.replace(registry.host, gate.host));
-    const swapping = stopped.root.swap(first, "second, slowly");
-    await reached.promise;
-    expect(await other.root.swap(first, "other")).toBeUndefined();
-    expect(await textOf(other)).toBe("second, slowly");
-    for (const text of ["third", "fourth"]) await other.root.swap(await versionOf(other), text);
-    go.resolve();
-    expect(await swapping).toBeDefined();
-    expect(await textOf(openAt(address))).toBe("fourth");
-    gate.stop();
-  });
-
-  test("that were stopped before their claim change nothing", async () => {
-    const address = registry.newAddress();
-    const other = openAt(address);
-    const first = await other.root.swap(undefined, "first");
-    const [reached, go] = [Promise.withResolvers<void>(), Promise.withResolvers<void>()];
-    const gate = startGate(registry.host, async (request) => {
-      if (!/^PUT .*csp-generation-2$/.test(request)) return undefined;
-      reached.resolve();
-      await go.promise;
-      return undefined;
-    });
-    const swapping = openAt(address.replace(registry.host, gate.host)).root.swap(first, "late");
-    await reached.promise;
-    const second = await other.root.swap(first, "second");
-    expect(second).toBeDefined();
-    go.resolve();
-    expect(await swapping).toBeUndefined();
-    expect(await textOf(other)).toBe("second");
-    expect(await other.root.swap(second, "third")).toBeDefined();
-    gate.stop();
   });
 }
 
