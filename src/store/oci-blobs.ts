@@ -22,10 +22,11 @@ export async function blobSize(client: OciClient, digest: OciDigest): Promise<nu
   };
   for (let tries = 1; ; tries++) {
     const answer = await client.trySend(look);
-    if ("failed" in answer) {
-      // The whole blob came in spite of the range.
-      if (answer.failed === "too long") return headSize(client, digest);
-      if (answer.failed !== "interrupted") throw noAnswer(client.address, answer);
+    const isFailure = "failed" in answer;
+    // The whole blob came in spite of the range.
+    if (isFailure && answer.failed === "too long") return headSize(client, digest);
+    if (isFailure && answer.failed !== "interrupted") throw noAnswer(client.address, answer);
+    if (isFailure || (answer.status === 206 && answer.body.byteLength === 0)) {
       // Announced, and not sent, twice: it is known by name alone.
       if (tries === 2) return undefined;
       continue;
