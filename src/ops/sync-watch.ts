@@ -17,6 +17,8 @@ export type WatchEvent =
   | { kind: "failing"; error: CspError; retryMs: number }
   | { kind: "recovered" };
 
+/** The pause after something changed, at most: more changes may follow at once. */
+const longestBreathMs = 250;
 const shortestRetryMs = 1000;
 const longestRetryMs = 5 * 60_000;
 
@@ -33,10 +35,13 @@ export async function watchChannel(
   let failures = 0;
   let told = "";
   let first = true;
+  let seen = "";
   for (;;) {
     const started = performance.now();
     try {
-      const outcome = await applySync(ctx, store, first ? options : { ...options, wait: options.intervalMs });
+      // Whether the store answers is to be known at once, not when something changes there.
+      const asks = first || failures > 0 ? options : { ...options, wait: options.intervalMs };
+      const outcome = await applySync(ctx, store, asks);
       if (failures > 0) await tell({ kind: "recovered" });
       const { step, hold, target } = outcome.plan;
       const news = step === "held" ? `held ${hold?.hash} ${hold?.since}` : `${step} ${target.hash}`;
@@ -44,8 +49,13 @@ export async function watchChannel(
       told = news;
       failures = 0;
       first = false;
-      const asked = options.intervalMs - (performance.now() - started);
-      await pause(ctx.signal, (outcome.switched ? 0 : Math.max(0, asked)) + Math.random() * options.jitterMs);
+      // A publication changes the root several times, and its last change is the one that counts: go on listening.
+      const state = `${target.state.store} ${target.state.generation}`;
+      const isNew = state !== seen;
+      seen = state;
+      const rest = Math.max(0, options.intervalMs - (performance.now() - started));
+      const jitter = Math.random() * (isNew ? Math.min(options.jitterMs, longestBreathMs) : options.jitterMs);
+      await pause(ctx.signal, (isNew ? 0 : rest) + jitter);
     } catch (error) {
       ctx.signal.throwIfAborted();
       if (!isCspError(error)) throw error;

@@ -37,22 +37,27 @@ export interface World {
   stop(): Promise<void>;
 }
 
-const limit = 60_000;
+const limit = 5 * 60_000;
 
 function packages(): PackageSpec[] {
   const all = Array.from({ length: versions }, (_, number) => number);
-  const pair = all.flatMap((number) => [
-    spec("tick", `1.${number}.0`, `exports.number = ${number};\nexports.tock = require("tock").number;\n`, {
-      tock: `1.${number}.0`,
-    }),
-    spec("tock", `1.${number}.0`, `exports.number = ${number};\n`),
-  ]);
-  return [...pair, spec("core", "1.0.0", ""), spec("more", "1.0.0", ""), spec("other", "1.0.0", "")];
+  const pair = all.flatMap((number) => {
+    const version = `1.${number}.0`;
+    const own = `exports.number = ${number};\n`;
+    const files = { "index.js": `${own}exports.tock = require("tock").number;\n`, "late.js": own };
+    return [spec("tick", version, files, { tock: version }), spec("tock", version, { "index.js": own })];
+  });
+  return [...pair, ...["core", "more", "other"].map((name) => spec(name, "1.0.0", { "index.js": "" }))];
 }
 
-function spec(name: string, version: string, index: string, dependencies: Record<string, string> = {}): PackageSpec {
+function spec(
+  name: string,
+  version: string,
+  files: Record<string, string>,
+  dependencies: Record<string, string> = {},
+): PackageSpec {
   const manifest = JSON.stringify({ name, version, main: "index.js", dependencies });
-  return { name, version, files: { "package.json": manifest, "index.js": index }, meta: { padding: 3000 } };
+  return { name, version, files: { "package.json": manifest, ...files }, meta: { padding: 3000 } };
 }
 
 export async function createWorld(): Promise<World> {

@@ -24,7 +24,7 @@ export interface Gate {
   hold(number: number, when: Moment): Promise<Held>;
 }
 
-export interface Proxy {
+export interface StoreProxy {
   port: number;
   stop(): void;
 }
@@ -53,7 +53,7 @@ export function createGate(): GateKeeper {
 }
 
 /** Listens on a free port; `to` is a port of the loopback or the path of a unix socket. */
-export async function startProxy(gate: GateKeeper, to: number | string, wire: Wire): Promise<Proxy> {
+export async function startProxy(gate: GateKeeper, to: number | string, wire: Wire): Promise<StoreProxy> {
   const sockets = new Set<Socket>();
   const server = createServer((client) => relay(gate, client, track(open(to)), wire));
   const track = (socket: Socket): Socket => {

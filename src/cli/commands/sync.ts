@@ -47,7 +47,9 @@ export const sync: CommandModule<SyncFlags> = {
       if (options.watch) {
         const intervalMs = duration(options.interval, "--interval", 30_000);
         const jitterMs = duration(options.jitter, "--jitter", 5_000);
-        return await watchChannel(ctx, store, { ...request, intervalMs, jitterMs }, (event) => tell(session, event));
+        // One line a change is what a service's log is for; how far a sync has come is not.
+        const quiet = { ...ctx, progress: () => {} };
+        return await watchChannel(quiet, store, { ...request, intervalMs, jitterMs }, (event) => tell(session, event));
       }
       if (options.dryRun || options.check) {
         const plan = await planSync(ctx, store, request);
