@@ -71,7 +71,7 @@ async function tryAll(kind: Kind, make: Make, count: number | undefined, known: 
 }
 
 const each = long ? undefined : 10;
-const some = long ? 24 : 3;
+const some = 16;
 const word = long ? "each" : "some";
 
 const subjects: readonly [string, Make, readonly RegExp[]][] = [
