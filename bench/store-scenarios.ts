@@ -1,5 +1,5 @@
 /** What a fleet does with a store: publishing, syncing hosts, moving; beside what people do without one. */
-import { mkdirSync, readdirSync } from "node:fs";
+import { appendFileSync, mkdirSync, readdirSync } from "node:fs";
 import { join } from "node:path";
 import { type Bench, install } from "./bench.ts";
 import { type Driver, environment, type Place, writeProject } from "./drivers/driver.ts";
@@ -40,8 +40,9 @@ async function makeFleet(bench: Bench): Promise<Fleet> {
   if (driver === undefined || command === undefined) throw new Error("these scenarios need csp among the peers");
   const team = bench.place(driver);
   await install(bench, driver, team, base);
+  forThisPlatform(team);
   const stores = await startStores(bench.work, (address) =>
-    command(team, "serve", "--store", address, "--listen", "127.0.0.1:0", "--quiet"),
+    command(team, "serve", "--store", address, "--listen", "127.0.0.1:0"),
   );
   process.on("exit", () => void stores.stop());
   const csp: Fleet["csp"] = (place, { address, env }, ...args) => {
@@ -54,6 +55,7 @@ async function makeFleet(bench: Bench): Promise<Fleet> {
   for (let n = 0; n < releases; n++) {
     const changed = bench.place(driver);
     writeProject(changed, await bench.files(driver, { kind: "leaf", n }));
+    forThisPlatform(changed);
     for (const store of written)
       measure(csp({ ...team, project: changed.project }, store, "publish", "--channel", `leaf-${n}`));
   }
@@ -71,6 +73,11 @@ async function makeFleet(bench: Bench): Promise<Fleet> {
       return plain;
     },
   };
+}
+
+/** The mirror has the packages of this platform alone, so these alone are published. */
+function forThisPlatform({ project }: Place): void {
+  appendFileSync(join(project, "script-packages.yaml"), `platforms: [${process.platform}-${process.arch}]\n`);
 }
 
 /** One sync of a host, on every store. */

@@ -28,9 +28,9 @@ export async function startStores(work: string, serve: (address: string) => Comm
   const all: MeasuredStore[] = [directory];
   let s3: MeasuredStores["s3"];
   const { argv, cwd, env } = serve(directory.address);
-  const server = Bun.spawn(argv, { cwd, env, stdin: "ignore", stdout: "pipe", stderr: "pipe" });
+  const server = Bun.spawn(argv, { cwd, env, stdin: "ignore", stdout: "pipe", stderr: "ignore" });
   stops.push(() => server.kill());
-  all.push({ name: "csp serve", address: await addressOf(server.stderr), env: {} });
+  all.push({ name: "csp serve", address: await addressOf(server.stdout), env: {} });
   if (hasCeph()) {
     const ceph = await startCeph();
     stops.push(() => ceph.stop());

@@ -4,6 +4,7 @@
  * has uploaded, the next one takes up.
  */
 import type { Allowlist } from "../core/allowlist.ts";
+import { isCspError } from "../core/errors.ts";
 import { buildGraph } from "../core/graph.ts";
 import type { Digest } from "../core/integrity.ts";
 import { byteOrder } from "../core/location.ts";
@@ -89,7 +90,14 @@ export async function applyPublish(ctx: Context, store: Store, options: PublishO
   const publisher = prepare(ctx, store, options);
   for (let attempt = 1; ; attempt++) {
     const planned = await plan(publisher);
-    const outcome = await (planned.step === "publish" ? publish(publisher, planned) : move(publisher, planned));
+    let outcome: PublishOutcome | Refusal;
+    try {
+      outcome = await (planned.step === "publish" ? publish(publisher, planned) : move(publisher, planned));
+    } catch (error) {
+      // A registry may collect what no release refers to yet: it says so when the release comes, and has it uploaded again.
+      if (!isCspError(error, "CSP_STORE_MISSING") || attempt >= attempts) throw error;
+      continue;
+    }
     if (!isRefusal(outcome)) return outcome;
     const mayPass = outcome.refused === "revoked" || outcome.refused === "gone" || outcome.refused === "unread";
     if (!mayPass || attempt >= attempts) throw refusalError(store, outcome);
