@@ -18,7 +18,7 @@ export interface ObjectCache {
  * empty. Sizes, listings and the root are the store's.
  */
 export function cached(store: Store, cache: ObjectCache): Store {
-  const flights = new Map<string, { bytes: Promise<Uint8Array>; shared: boolean }>();
+  const flights = new Map<string, Promise<Uint8Array>>();
 
   const fetched = async (key: string, maxBytes: number): Promise<Uint8Array> => {
     const digest = digestOfKey(key);
@@ -40,18 +40,11 @@ export function cached(store: Store, cache: ObjectCache): Store {
       async get(key, { maxBytes }) {
         const name = `${key} ${maxBytes}`;
         const running = flights.get(name);
-        if (running !== undefined) {
-          running.shared = true;
-          return (await running.bytes).slice();
-        }
-        const flight = {
-          bytes: fetched(key, maxBytes).finally(() => flights.delete(name)),
-          shared: false,
-        };
+        // Copied in the turn in which the bytes arrive, before whoever asked first can give them away.
+        if (running !== undefined) return (await running).slice();
+        const flight = fetched(key, maxBytes).finally(() => flights.delete(name));
         flights.set(name, flight);
-        const bytes = await flight.bytes;
-        // The others' copies are made after this, and the caller may give its own away before.
-        return flight.shared ? bytes.slice() : bytes;
+        return flight;
       },
     },
   };
