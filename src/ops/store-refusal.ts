@@ -32,8 +32,13 @@ export function refusalError(store: Store, refusal: Refusal): CspError {
         hint: "run `csp gc --store`, and keep fewer releases with `--keep-releases`",
         data: { store: address, what: refusal.what },
       });
-    case "revoked":
     case "gone":
+      return new CspError("CSP_PUBLISH_REVOKED", {
+        message: `objects that are needed in the store \`${address}\` are being deleted by a collection`,
+        hint: "run `csp gc --store`, which ends what another one began, and then this again",
+        data: { store: address, keys: refusal.keys.length },
+      });
+    case "revoked":
     case "unread":
       return new CspError("CSP_PUBLISH_REVOKED", {
         message: `collections of the store \`${address}\` were faster, again and again`,
