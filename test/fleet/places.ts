@@ -4,6 +4,7 @@ import { openStore } from "../../src/store/open.ts";
 import type { Store } from "../../src/store/store.ts";
 import { type GateKeeper, startProxy } from "../support/proxy.ts";
 import { sharedCeph } from "../support/servers/ceph.ts";
+import { startRegistry } from "../support/servers/docker-registry.ts";
 import { startPostgres } from "../support/servers/postgres.ts";
 import { serveOver } from "../support/servers/serve.ts";
 import { http, postgres } from "../support/wires.ts";
@@ -72,6 +73,22 @@ export function served(world: World): Kind {
       };
     },
     async stop() {},
+  };
+}
+
+/** A repository of a registry. There is one writer at a time. */
+export async function inRegistry(world: World): Promise<Kind> {
+  const server = await startRegistry();
+  return {
+    name: "a registry",
+    async place(gate, contents) {
+      const address = server.newAddress();
+      const own = Number(new URL(address.replace("oci:", "http:")).port);
+      const proxy = await startProxy(gate, own, http);
+      const store = await fill(await client(world, address), contents);
+      return { store, address: address.replace(`:${own}/`, `:${proxy.port}/`), stop: async () => proxy.stop() };
+    },
+    stop: () => server.stop(),
   };
 }
 
