@@ -67,11 +67,12 @@ export function parseS3Address(address: string): S3Address {
 
 /** The URL of an S3 service, perhaps with a path. `where` begins the message about anything else. */
 export function parseEndpoint(text: string, where: string): URL {
+  // Before anything is quoted, and also where a URL was meant.
+  if (text.includes("@")) throw refusal(`${where} carries credentials`, credentialsHint);
   const url = URL.parse(text);
   if (url === null || !/^https?:$/.test(url.protocol)) {
     throw refusal(`${where} is ${quoted(text)}`, "write a URL such as `https://s3.example.com`");
   }
-  if (url.username !== "" || url.password !== "") throw refusal(`${where} carries credentials`, credentialsHint);
   if (url.search !== "" || url.hash !== "") throw refusal(`${where} has a query or a fragment`, "leave it out");
   if (!/^[A-Za-z0-9._~/-]*$/.test(url.pathname))
     throw refusal(`${where} has an odd path`, "use letters, digits and `-_.`");

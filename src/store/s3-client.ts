@@ -20,8 +20,8 @@ export interface S3Request {
   maxBytes?: number;
   /** What is tried, for messages: completes "refused to …". */
   action: string;
-  /** Statuses that are returned; others are thrown. 404 is only ever that of a missing key. */
-  expect: readonly number[];
+  /** Statuses and error codes that are returned; others are thrown. 404 is only ever that of a missing key. */
+  expect: readonly (number | string)[];
 }
 
 export interface S3Client {
@@ -38,6 +38,14 @@ export interface S3ClientOptions {
   signal: AbortSignal | undefined;
 }
 
+/** What a request is signed with. */
+interface Attempt {
+  using: S3Credentials;
+  region: string;
+  /** Milliseconds that the server's clock is ahead of this one. */
+  skew: number;
+}
+
 /** Errors have XML bodies that may be longer than the small object that was asked for. */
 const longestError = 1 << 16;
 const mostConflicts = 6;
@@ -50,7 +58,7 @@ export function createS3Client({ address, settings, credentials, http, userAgent
   let skew = 0;
   let bucketSeen = false;
 
-  const once = async (request: S3Request, using: S3Credentials): Promise<S3Answer> => {
+  const once = async (request: S3Request, { using, region, skew }: Attempt): Promise<S3Answer> => {
     const { method, body, query } = request;
     const key = request.key === undefined ? undefined : `${address.prefix}${request.key}`;
     const url = urlOf(settings, address.bucket, region, key, query);
@@ -67,20 +75,21 @@ export function createS3Client({ address, settings, credentials, http, userAgent
     return s3Answer(answer);
   };
 
-  /** True where the cause was found and removed. */
-  const isCured = async (answer: S3Answer, using: S3Credentials, tried: Set<string>): Promise<boolean> => {
+  /** True where the cause was found and removed, perhaps by another request meanwhile. */
+  const isCured = async (answer: S3Answer, attempt: Attempt, tried: Set<string>): Promise<boolean> => {
+    const { using } = attempt;
     const first = (what: string): boolean => !tried.has(what) && tried.add(what) !== undefined;
     if (answer.status === 403) {
       const off = Date.parse(answer.headers.get("date") ?? "") - Date.now();
-      if (Math.abs(off - skew) > noticeableSkew && first("clock")) {
+      if (Math.abs(off - attempt.skew) > noticeableSkew && first("clock")) {
         skew = off;
         return true;
       }
     }
-    const isElsewhere = (answer.status >= 300 && answer.status < 400) || answer.status === 400;
-    if (isElsewhere && answer.region !== undefined && answer.region !== region && !regionKnown && first("region")) {
-      region = answer.region;
-      return true;
+    const isElsewhere = answer.status >= 300 && answer.status <= 400 && answer.region !== undefined;
+    if (isElsewhere && answer.region !== attempt.region && first("region")) {
+      if (!regionKnown) region = answer.region as string;
+      return region !== attempt.region;
     }
     // HEAD is answered without a code.
     const unsaid = answer.code === undefined && answer.status === 403 && using.expires !== undefined;
@@ -91,13 +100,13 @@ export function createS3Client({ address, settings, credentials, http, userAgent
   const send = async (request: S3Request): Promise<S3Answer> => {
     const tried = new Set<string>();
     for (let conflicts = 0; ; ) {
-      const using = await credentials.current();
-      const answer = await once(request, using);
+      const attempt: Attempt = { using: await credentials.current(), region, skew };
+      const answer = await once(request, attempt);
       if (answer.status === 409 && ++conflicts < mostConflicts) {
         await pause(25 * 2 ** conflicts * (0.5 + Math.random()), signal);
         continue;
       }
-      if (await isCured(answer, using, tried)) continue;
+      if (await isCured(answer, attempt, tried)) continue;
       if (answer.status < 300) regionKnown = true;
       await examine(request, answer);
       return answer;
@@ -107,8 +116,8 @@ export function createS3Client({ address, settings, credentials, http, userAgent
   /** Throws unless the answer is one that was expected and that comes from S3. */
   const examine = async (request: S3Request, answer: S3Answer): Promise<void> => {
     const { status, code } = answer;
-    if (!request.expect.includes(status) || code === "NoSuchBucket")
-      throw s3Failure(address, answer, request.action, region);
+    const expected = request.expect.includes(status) || (code !== undefined && request.expect.includes(code));
+    if (!expected || code === "NoSuchBucket") throw s3Failure(address, answer, request.action, region);
     if (status === 404) {
       if (code === "NoSuchKey") bucketSeen = true;
       else if (request.method !== "HEAD") throw strange(address, "answered 404 in a way that S3 does not");

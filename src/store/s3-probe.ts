@@ -1,5 +1,6 @@
 /** Whether a bucket can be written by many at once, found out with two conditional writes to a name of no consequence. */
 import { isCspError } from "../core/errors.ts";
+import { checksum } from "./s3-blobs.ts";
 import type { S3Client, S3Request } from "./s3-client.ts";
 import { type Capabilities, randomNonce } from "./store.ts";
 
@@ -7,13 +8,14 @@ import { type Capabilities, randomNonce } from "./store.ts";
 export async function probe(client: S3Client): Promise<Capabilities> {
   const key = `probe/${await randomNonce()}`;
   const write = (text: string) => {
+    const body = new TextEncoder().encode(text);
     const request: S3Request = {
       method: "PUT",
       key,
-      body: new TextEncoder().encode(text),
-      headers: { "content-type": "text/plain", "if-none-match": "*" },
+      body,
+      headers: { "content-type": "text/plain", ...checksum(body), "if-none-match": "*" },
       action: `write \`${key}\``,
-      expect: [200, 400, 405, 412, 501],
+      expect: [200, 412, 501, "InvalidArgument", "InvalidRequest"],
     };
     return client.send(request);
   };

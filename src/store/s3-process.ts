@@ -37,7 +37,7 @@ export async function processCredentials(
       killSignal: "SIGKILL",
       maxBuffer: maxBytes,
     });
-    [output, status] = await Promise.all([child.stdout.text(), child.exited]);
+    [output, status] = await Promise.all([printed(child.stdout, child.exited), child.exited]);
   } catch (cause) {
     throw failed(`cannot be run (${(cause as NodeJS.ErrnoException).code ?? "unknown reason"})`);
   }
@@ -45,6 +45,27 @@ export async function processCredentials(
   const found = credentialsFromJson(output, `the \`credential_process\` of the profile ${quoted(profile)}`);
   if (found === undefined) throw failed("printed no credentials");
   return found;
+}
+
+/** Its output, up to a second after its end: what it started and left behind may keep the pipe open for ever. */
+async function printed(stream: ReadableStream<Uint8Array>, exited: Promise<number>): Promise<string> {
+  const reader = stream.getReader();
+  const chunks: Uint8Array[] = [];
+  const ended = Promise.withResolvers<undefined>();
+  let timer: Timer | undefined;
+  void exited.then(() => {
+    timer = setTimeout(() => ended.resolve(undefined), 1000);
+  });
+  try {
+    for (;;) {
+      const next = await Promise.race([reader.read(), ended.promise]);
+      if (next?.value !== undefined) chunks.push(next.value);
+      if (next === undefined || next.done) return Buffer.concat(chunks).toString("utf8");
+    }
+  } finally {
+    clearTimeout(timer);
+    void reader.cancel().catch(() => {});
+  }
 }
 
 /** The words of a command line with quotes and backslashes, without expansions; undefined where a quote is left open. */

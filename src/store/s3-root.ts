@@ -2,11 +2,12 @@
  * The root of a store in a bucket: objects `root/1`, `root/2`, … that are created only if absent and never removed, so that
  * they have no gaps. The newest is the root. `root/latest` says where to begin looking; it may lag, be missing or wrong.
  */
+import { isCspError } from "../core/errors.ts";
 import { badAnswer, readOnly } from "./failures.ts";
-import { bodyOf, putObject } from "./s3-blobs.ts";
+import { bodyOf, markHeader, putObject } from "./s3-blobs.ts";
 import type { S3Client } from "./s3-client.ts";
 import { stranger } from "./s3-failures.ts";
-import type { Capabilities, Root, RootState } from "./store.ts";
+import { type Capabilities, type Root, type RootState, randomNonce } from "./store.ts";
 
 const longestRoot = 64 << 20;
 const action = "read the root";
@@ -31,10 +32,19 @@ export function s3Root(client: S3Client, capabilities: () => Promise<Capabilitie
     return answer.status === 200;
   };
 
-  /** The hint, where it leads to a root behind `low`. */
+  /** Whether the object there is the one that was refused: `fetch` sends a request again by itself where a connection breaks. */
+  const hasMark = async (n: number, mark: string): Promise<boolean> => {
+    const answer = await client.send({ method: "HEAD", key: `root/${n}`, action, expect: [200, 404] });
+    return answer.status === 200 && answer.headers.get(markHeader) === mark;
+  };
+
+  /** The hint, where it leads to a root behind `low`. What somebody else put there, however long, is no hint. */
   const hinted = async (low: number): Promise<RootState | undefined> => {
-    const answer = await client.send({ method: "GET", key: "root/latest", maxBytes: 100, action, expect: [200, 404] });
-    const n = answer.status === 404 ? undefined : numberOf(new TextDecoder().decode(answer.body).trim());
+    const request = { method: "GET", key: "root/latest", maxBytes: 100, action, expect: [200, 404] } as const;
+    const answer = await client.send(request).catch((error: unknown) => {
+      if (!isCspError(error, "CSP_STORE_ANSWER")) throw error;
+    });
+    const n = answer?.status === 200 ? numberOf(new TextDecoder().decode(answer.body).trim()) : undefined;
     return n !== undefined && n > low ? await read(n) : undefined;
   };
 
@@ -78,8 +88,10 @@ export function s3Root(client: S3Client, capabilities: () => Promise<Capabilitie
       // A number that comes from elsewhere must not leave a gap.
       if (n > highest && !(await exists(n))) return undefined;
       const next = n + 1;
-      const json = { type: "application/json", ifAbsent: true, action: "write the root" };
-      if (!(await putObject(client, `root/${next}`, new TextEncoder().encode(text), json))) return undefined;
+      const mark = await randomNonce();
+      const json = { type: "application/json", ifAbsent: true, action: "write the root", mark };
+      const isWritten = await putObject(client, `root/${next}`, new TextEncoder().encode(text), json);
+      if (!isWritten && !(await hasMark(next, mark))) return undefined;
       highest = Math.max(highest, next);
       await leaveHint(client, next);
       return String(next);

@@ -8,6 +8,9 @@ import { checkedCredentials } from "./s3-keys.ts";
 import { awsEncoded, type S3Credentials, signedHeaders } from "./s3-sign.ts";
 import { childOf, readXml, textOf } from "./s3-xml.ts";
 
+/** The service refuses what is more than 15 minutes off. */
+const noticeableSkew = 10 * 60_000;
+
 export interface Role {
   arn: string;
   /** A name for logs of the service. */
@@ -63,12 +66,18 @@ async function ask(
   const form = Object.entries(fields).map(([name, value]) => `${awsEncoded(name)}=${awsEncoded(value)}`);
   const body = Buffer.from(form.join("&"));
   const headers = { "content-type": "application/x-www-form-urlencoded; charset=utf-8" };
-  const at = Date.now();
-  const signed =
-    using === undefined
-      ? headers
-      : signedHeaders({ method: "POST", url: endpoint, headers, body }, using, { region, service: "sts", at });
-  const answer = await world.http.send({ method: "POST", url: endpoint, headers: signed, body, maxBytes: 1 << 20 });
+  const send = (at: number) => {
+    const scope = { region, service: "sts", at } as const;
+    const signed =
+      using === undefined ? headers : signedHeaders({ method: "POST", url: endpoint, headers, body }, using, scope);
+    return world.http.send({ method: "POST", url: endpoint, headers: signed, body, maxBytes: 1 << 20 });
+  };
+  let answer = await send(Date.now());
+  if (using !== undefined && "status" in answer && answer.status >= 400 && answer.status < 500) {
+    // The clock of this machine may be off: once more by the service's own.
+    const theirs = Date.parse(answer.headers.get("date") ?? "");
+    if (Math.abs(theirs - Date.now()) > noticeableSkew) answer = await send(theirs);
+  }
   const host = quoted(endpoint.host);
   if ("failed" in answer) {
     throw unreachable(world.address, `needs temporary credentials, but the token service ${host} ${answer.text}`);

@@ -32,7 +32,8 @@ export function openS3Store(text: string, options: StoreOptions, pageSize = 1000
   };
   let found = false;
   const search = async () => {
-    const credentials = await findCredentials(world);
+    // Anew at each renewal: whoever keeps keys in these files renews them there.
+    const credentials = await findCredentials({ ...world, profiles: readProfiles(address.profile, options) });
     found ||= credentials !== undefined;
     return credentials;
   };

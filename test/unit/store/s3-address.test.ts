@@ -168,5 +168,8 @@ sts =
     const attempt = (env: Record<string, string>) => () => url("s3://bucket", env);
     expect(attempt({ AWS_ENDPOINT_URL_S3: "localhost:9000" })).toThrow("AWS_ENDPOINT_URL_S3 is `localhost:9000`");
     expect(attempt({ AWS_REGION: "a.b" })).toThrow("AWS_REGION is `a.b`");
+    for (const text of ["user:s3cret@s3.example.com", "https//user:s3cret@s3.example.com"]) {
+      expect(attempt({ AWS_ENDPOINT_URL: text })).toThrow(/^AWS_ENDPOINT_URL carries credentials$/);
+    }
   });
 });

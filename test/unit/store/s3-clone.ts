@@ -1,5 +1,6 @@
 /** A service on loopback that resembles S3 as far as stores need it, and that a test can spoil: no signatures are checked. */
 import type { Server } from "bun";
+import { markHeader } from "../../../src/store/s3-blobs.ts";
 
 export interface Seen {
   method: string;
@@ -25,13 +26,32 @@ export type Spoil = (seen: Seen, before: number) => Response | undefined | Promi
 
 export interface CloneOptions {
   spoil?: Spoil;
+  /** Does what it is asked to twice, and gives the second answer. */
+  repeats?: (seen: Seen) => boolean;
   /** Overwrites in spite of `If-None-Match`. */
   ignoresPreconditions?: boolean;
 }
 
-export function startClone({ spoil, ignoresPreconditions = false }: CloneOptions = {}): Clone {
+export function startClone({ spoil, repeats, ignoresPreconditions = false }: CloneOptions = {}): Clone {
   const seen: Seen[] = [];
   const objects: Clone["objects"] = new Map();
+  const marks = new Map<string, string>();
+  const serve = (path: string, { method, headers }: Request, body: Uint8Array<ArrayBuffer>): Response => {
+    const present = objects.get(path);
+    if (method === "PUT") {
+      const refuses = present && headers.has("if-none-match") && !ignoresPreconditions;
+      if (refuses) return s3Error(412, "PreconditionFailed");
+      objects.set(path, body);
+      marks.set(path, headers.get(markHeader) ?? "");
+      return new Response(null, { headers: { etag: '"x"' } });
+    }
+    if (method === "DELETE") {
+      objects.delete(path);
+      return new Response(null, { status: 204 });
+    }
+    if (!present) return s3Error(404, "NoSuchKey");
+    return new Response(present, { headers: { etag: '"x"', [markHeader]: marks.get(path) ?? "" } });
+  };
   const server: Server<undefined> = Bun.serve({
     hostname: "127.0.0.1",
     port: 0,
@@ -44,19 +64,8 @@ export function startClone({ spoil, ignoresPreconditions = false }: CloneOptions
       const spoiled = await spoil?.(entry, seen.length - 1);
       if (spoiled) return spoiled;
       if (search.includes("list-type=2")) return listing(objects, new URLSearchParams(search).get("prefix") ?? "");
-      const present = objects.get(pathname);
-      switch (request.method) {
-        case "PUT":
-          if (present && request.headers.has("if-none-match") && !ignoresPreconditions)
-            return s3Error(412, "PreconditionFailed");
-          objects.set(pathname, body);
-          return new Response(null, { headers: { etag: '"x"' } });
-        case "DELETE":
-          objects.delete(pathname);
-          return new Response(null, { status: 204 });
-        default:
-          return present ? new Response(present, { headers: { etag: '"x"' } }) : s3Error(404, "NoSuchKey");
-      }
+      if (repeats?.(entry)) serve(pathname, request, body);
+      return serve(pathname, request, body);
     },
   });
   const endpoint = `http://127.0.0.1:${server.port}`;

@@ -106,6 +106,14 @@ describe("preconditions", () => {
     }
   });
 
+  test("are tried with a checksum, as buckets with object lock want it", async () => {
+    const clone = start({
+      spoil: ({ method, headers }) =>
+        method === "PUT" && !headers.has("content-md5") ? s3Error(400, "InvalidRequest") : undefined,
+    });
+    expect(await open(clone).capabilities()).toEqual({ writers: "many" });
+  });
+
   test("credentials that may only read are no error of the probe, and are asked once", async () => {
     const clone = start({ spoil: ({ method }) => (method === "PUT" ? s3Error(403, "AccessDenied") : undefined) });
     const store = open(clone);
@@ -160,6 +168,21 @@ describe("the root", () => {
     }
   });
 
+  test("is found where the hint's name is taken by something that is no hint", async () => {
+    const html = new Response("<html>", { headers: { etag: '"1"', "content-type": "text/html" } });
+    for (const foreign of [new Response(new Uint8Array(200_000), { headers: { etag: '"1"' } }), html]) {
+      const clone = start({
+        spoil: ({ method, url }) =>
+          method === "GET" && url.endsWith("/root/latest") ? (foreign.clone() as Response) : undefined,
+      });
+      const store = open(clone);
+      expect(await store.root.read()).toBeUndefined();
+      for (const n of [1, 2, 3]) expect(await store.root.swap(n === 1 ? undefined : `${n - 1}`, `t${n}`)).toBe(`${n}`);
+      expect(await open(clone).root.read()).toEqual({ version: "3", text: "t3" });
+      expect(await open(clone).root.read("1")).toEqual({ version: "3", text: "t3" });
+    }
+  });
+
   test("a version of another store leaves no gap", async () => {
     const clone = start();
     const store = open(clone);
@@ -167,6 +190,15 @@ describe("the root", () => {
     expect(await store.root.swap("x", "{}")).toBeUndefined();
     expect(await store.root.swap("../1", "{}")).toBeUndefined();
     expect([...clone.objects.keys()]).toEqual([]);
+  });
+
+  test("a swap that arrives twice is a swap, and one that somebody else did first is none", async () => {
+    const clone = start({ repeats: ({ method, url }) => method === "PUT" && url.includes("/root/") });
+    const store = open(clone);
+    expect(await store.root.swap(undefined, "{}")).toBe("1");
+    expect(await store.root.swap("1", "{}")).toBe("2");
+    expect(await open(clone).root.swap("1", "{}")).toBeUndefined();
+    expect(await store.root.swap(undefined, "{}")).toBeUndefined();
   });
 
   test("that is no text is no root", async () => {
@@ -232,15 +264,15 @@ describe("a service in trouble", () => {
   });
 
   test("is not waited for forever", async () => {
-    const never = Promise.withResolvers<Response>();
-    const clone = start({ spoil: () => never.promise });
+    const never = Promise.withResolvers<void>();
+    const clone = start({ spoil: () => never.promise.then(() => new Response()) });
     const store = open(clone, {}, { timeouts: { idleMs: 100, totalMs: 1000 } });
     await expectAll(store, "CSP_STORE_UNREACHABLE", /silent/);
     const stopping = new AbortController();
     const reading = open(clone, {}, { signal: stopping.signal }).root.read();
     stopping.abort(new Error("stopped"));
     await expect(reading).rejects.toThrow("stopped");
-    never.resolve(new Response());
+    never.resolve();
   });
 
   test("nobody there", async () => {
@@ -277,6 +309,12 @@ describe("the region", () => {
     }
   });
 
+  test("is learned by all that ask at once", async () => {
+    const store = open(wrong(301, { "x-amz-bucket-region": "eu-west-1" }));
+    const answers = await Promise.all(Array.from({ length: 8 }, () => store.root.read("1")));
+    expect(answers).toEqual(Array.from({ length: 8 }, () => "unchanged" as const));
+  });
+
   test("that does not help either is an error that names it", async () => {
     const spoil: CloneOptions["spoil"] = ({ region }) =>
       s3Error(301, "PermanentRedirect", { "x-amz-bucket-region": region === "eu-west-1" ? "eu-west-2" : "eu-west-1" });
@@ -290,7 +328,7 @@ describe("the region", () => {
   test("that could be anything but a region is not used", async () => {
     for (const region of ["evil.example.com", "x/../..", "@evil", "a".repeat(64), ""]) {
       const clone = start({ spoil: () => s3Error(301, "PermanentRedirect", { "x-amz-bucket-region": region }) });
-      expect(await codeOf(open(clone).root.read())).toBe("CSP_STORE_ANSWER");
+      expect(await codeOf(open(clone).root.read("1"))).toBe("CSP_STORE_ANSWER");
       expect(clone.seen).toHaveLength(1);
     }
   });
@@ -309,9 +347,10 @@ describe("the clock", () => {
           : s3Error(403, "RequestTimeTooSkewed", { date });
       },
     });
-    const reader = open(clone);
-    expect(await reader.root.read()).toBeUndefined();
+    expect(await open(clone).root.read()).toBeUndefined();
     expect(clone.seen).toHaveLength(3);
+    const reader = open(clone);
+    expect(await Promise.all([1, 2, 3, 4].map(() => reader.root.read()))).toEqual([1, 2, 3, 4].map(() => undefined));
     const looking = open(clone);
     expect(await looking.blobs.size(await newKey(looking, bytesOf(5, 5)))).toBeUndefined();
   });
@@ -357,6 +396,20 @@ describe("a hostile listing", () => {
     ];
     const store = open(start({ spoil: ({ url }) => page(url.includes("prefix=p%2Fblobs") ? odd : []) }));
     expect(await listed(store)).toEqual(new Map([[key, 5]]));
+  });
+
+  test("of names that are not encoded, though asked for, is understood", async () => {
+    const options = { home: undefined, userAgent: "csp/test" };
+    for (const name of [`a+b/${key}`, `a%2Bb/${key}`, `a%2bb%2f${key.replace("/", "%2F")}`]) {
+      const clone = start({ spoil: ({ url }) => page(url.includes("%2Fblobs") ? [{ key: name, size: 5 }] : []) });
+      const store = openS3Store("s3://bucket/a+b", { ...options, env: clone.env });
+      expect(await listed(store)).toEqual(new Map([[key, 5]]));
+    }
+  });
+
+  test("that has more and does not say how to get it is none", async () => {
+    const part = "<ListBucketResult><IsTruncated>true</IsTruncated></ListBucketResult>";
+    expect(await codeOf(listed(open(start({ spoil: () => new Response(part) }))))).toBe("CSP_STORE_ANSWER");
   });
 
   test("that goes in circles, or never ends, or is none, ends", async () => {
