@@ -9,6 +9,7 @@ import type { LockfileHash } from "./lockfile-hash.ts";
 import type { StoreKey } from "./store-key.ts";
 import {
   type Author,
+  completeObjects,
   doom,
   follow,
   isRefusal,
@@ -34,7 +35,8 @@ export type MigrationRefusal =
 
 /**
  * Lets an intent hold a copied release by its object alone. The object and all that it refers to have been uploaded and read
- * back under it; `references` of its bases.
+ * back under it, or are complete in the target already; `references` of its bases. Refused as `gone` where neither is so,
+ * such as for a complete object that a collector has taken since it was found.
  */
 export function settleCopy(
   target: StoreRoot,
@@ -48,8 +50,9 @@ export function settleCopy(
   if (isRefusal(held)) return held;
   const referred = [copy.object, ...copy.keys];
   const own = new Set(intent.keys);
-  for (const key of referred)
-    if (!own.has(key) && !held.keys.has(key)) throw new Error(`a copy refers to what its intent does not hold: ${key}`);
+  const isComplete = completeObjects(target).includes(copy.object);
+  const gone = isComplete ? [] : referred.filter((key) => !own.has(key) && !held.keys.has(key));
+  if (gone.length > 0) return { refused: "gone", keys: gone };
   for (const key of referred) own.delete(key);
   const bases = [...intent.bases, copy.object].sort(byteOrder);
   return next(target, { intents: new Map(target.intents).set(id, { ...intent, bases, keys: [...own] }) });
