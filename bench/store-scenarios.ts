@@ -98,7 +98,7 @@ function syncs(
 function fetchedBytes({ said }: Shot): Record<string, number> {
   const bytes = /"fetchedBytes":(\d+)/.exec(said)?.[1];
   if (bytes === undefined) throw new Error(`a sync that does not say what it fetched: ${said}`);
-  return { "bytes fetched": Number(bytes) };
+  return { "kB fetched": Number(bytes) / 1000 };
 }
 
 /** What is done without a package manager for fleets: one archive of `node_modules`, unpacked on each host. */
@@ -126,7 +126,7 @@ async function archive(bench: Bench, fleet: Fleet): Promise<Contestant[]> {
         const script = 'curl -sS --fail "$1" | tar xz -C "$2"';
         return { argv: ["sh", "-c", script, "sh", url, host.project], cwd: "/", env: environment(host) };
       },
-      after: () => ({ "bytes fetched": Bun.file(file).size }),
+      after: () => ({ "kB fetched": Bun.file(file).size / 1000 }),
     },
   ];
 }
