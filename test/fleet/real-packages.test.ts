@@ -80,7 +80,7 @@ async function project(name: string, versions: Readonly<Record<string, string>>)
   mkdirSync(folder);
   const lines = Object.entries(versions).map(([each, version]) => `  ${each}: ${version}\n`);
   writeFileSync(join(folder, "script-packages.yaml"), `packages:\n${lines.join("")}`);
-  await connected("install", "-C", folder, "--data-dir", cache);
+  await connected("install", "--no-frozen-lockfile", "-C", folder, "--data-dir", cache);
   return folder;
 }
 
