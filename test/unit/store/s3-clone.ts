@@ -1,6 +1,7 @@
 /** A service on loopback that resembles S3 as far as stores need it, and that a test can spoil: no signatures are checked. */
 import type { Server } from "bun";
 import { markHeader } from "../../../src/store/s3-blobs.ts";
+import type { Certificate } from "../../support/certificate.ts";
 
 export interface Seen {
   method: string;
@@ -30,9 +31,11 @@ export interface CloneOptions {
   repeats?: (seen: Seen) => boolean;
   /** Overwrites in spite of `If-None-Match`. */
   ignoresPreconditions?: boolean;
+  /** Speaks TLS with it. */
+  certificate?: Certificate;
 }
 
-export function startClone({ spoil, repeats, ignoresPreconditions = false }: CloneOptions = {}): Clone {
+export function startClone({ spoil, repeats, ignoresPreconditions = false, certificate }: CloneOptions = {}): Clone {
   const seen: Seen[] = [];
   const objects: Clone["objects"] = new Map();
   const marks = new Map<string, string>();
@@ -55,6 +58,7 @@ export function startClone({ spoil, repeats, ignoresPreconditions = false }: Clo
   const server: Server<undefined> = Bun.serve({
     hostname: "127.0.0.1",
     port: 0,
+    ...(certificate === undefined ? {} : { tls: certificate }),
     async fetch(request) {
       const { pathname, search } = new URL(request.url);
       const region = /Credential=[^/]+\/\d{8}\/([^/]+)\//.exec(request.headers.get("authorization") ?? "")?.[1];
@@ -68,7 +72,7 @@ export function startClone({ spoil, repeats, ignoresPreconditions = false }: Clo
       return serve(pathname, request, body);
     },
   });
-  const endpoint = `http://127.0.0.1:${server.port}`;
+  const endpoint = `${certificate === undefined ? "http" : "https"}://127.0.0.1:${server.port}`;
   return {
     endpoint,
     seen,

@@ -1,7 +1,11 @@
 /** Services that are almost S3, or something else altogether: every request ends with a clear error or the right bytes. */
 import { afterEach, describe, expect, test } from "bun:test";
+import { writeFileSync } from "node:fs";
+import { join } from "node:path";
 import { openS3Store } from "../../../src/store/s3.ts";
 import type { Store, StoreOptions } from "../../../src/store/store.ts";
+import { selfSigned } from "../../support/certificate.ts";
+import { makeTemp, removeTree } from "../../support/temp.ts";
 import { bytesOf, codeOf, listed, newKey, putNew } from "./objects.ts";
 import { type Clone, type CloneOptions, page, s3Error, startClone } from "./s3-clone.ts";
 
@@ -444,4 +448,24 @@ test("a proxy of the environment is used, and its exceptions are kept", async ()
   expect(await open(clone, { HTTP_PROXY: proxy.endpoint, NO_PROXY: "127.0.0.1" }).root.read()).toBeUndefined();
   expect(proxy.seen.length).toBe(2);
   expect(clone.seen.length).toBe(2);
+});
+
+const withOpenssl = Bun.which("openssl") === null ? test.skip : test;
+withOpenssl("a certificate is trusted where AWS_CA_BUNDLE says so, and not elsewhere (needs openssl)", async () => {
+  const certificate = selfSigned();
+  const clone = start({ certificate });
+  const error = await errorOf(open(clone).root.read());
+  expect(error).toMatchObject({ code: "CSP_STORE_UNREACHABLE", hint: expect.stringContaining("AWS_CA_BUNDLE") });
+  expect(clone.seen).toEqual([]);
+  const folder = makeTemp();
+  try {
+    const bundle = join(folder, "ca.pem");
+    expect(() => open(clone, { AWS_CA_BUNDLE: bundle })).toThrow("cannot be read (ENOENT)");
+    writeFileSync(bundle, "no certificate");
+    expect(() => open(clone, { AWS_CA_BUNDLE: bundle })).toThrow("holds no certificate");
+    writeFileSync(bundle, certificate.cert);
+    expect(await open(clone, { AWS_CA_BUNDLE: bundle }).root.read()).toBeUndefined();
+  } finally {
+    removeTree(folder);
+  }
 });
