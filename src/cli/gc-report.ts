@@ -1,7 +1,7 @@
 /** How a collection, planned or done, is told. */
 import { formatSize } from "../core/quantity.ts";
-import type { Kept } from "../ops/gc-kept.ts";
-import { freedBytes, type GcPlan } from "../ops/gc-plan.ts";
+import type { Kept } from "../ops/gc/kept.ts";
+import { freedBytes, type GcPlan } from "../ops/gc/plan.ts";
 import type { Session } from "./command.ts";
 import type { Paint } from "./paint.ts";
 import { counted, formatTook } from "./summary.ts";

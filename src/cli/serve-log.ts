@@ -1,6 +1,6 @@
 /** What `csp serve` says on stderr while it runs. */
 import { parseStoreKey } from "../core/store-key.ts";
-import type { AccessEntry } from "../ops/serve-served.ts";
+import type { AccessEntry } from "../ops/serve/served.ts";
 import { writeMessage } from "./terminal.ts";
 
 export type LogKind = "text" | "json" | "off";

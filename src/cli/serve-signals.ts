@@ -1,7 +1,7 @@
 /** How a server is told to stop, and to read its tokens again. */
 import type { CspError } from "../core/errors.ts";
+import type { Tokens } from "../ops/serve/tokens.ts";
 import type { Serving } from "../ops/serve.ts";
-import type { Tokens } from "../ops/serve-tokens.ts";
 import type { Session } from "./command.ts";
 import { isTerminal } from "./terminal.ts";
 

@@ -1,8 +1,8 @@
 /** How a verification and a repair are told to people and to programs. */
 import { formatSize } from "../core/quantity.ts";
+import type { RepairOutcome, Restored } from "../ops/verify/repair.ts";
+import { type Hopeless, isWorthReplacing, type RepairPlan, type RepairStep } from "../ops/verify/repair-plan.ts";
 import type { Verification } from "../ops/verify.ts";
-import type { RepairOutcome, Restored } from "../ops/verify-repair.ts";
-import { type Hopeless, isWorthReplacing, type RepairPlan, type RepairStep } from "../ops/verify-repair-plan.ts";
 import { type Finding, type FindingKind, isDamage } from "../tree/finding.ts";
 import type { Paint } from "./paint.ts";
 import { counted } from "./summary.ts";

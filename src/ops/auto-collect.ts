@@ -1,7 +1,7 @@
 /** Collecting by itself after a switch, where the allowlist says `gc: { auto: true }`. */
 import { isCspError } from "../core/errors.ts";
 import type { Context } from "./context.ts";
-import { applyGc, type GcContext, type GcOutcome } from "./gc-apply.ts";
+import { applyGc, type GcContext, type GcOutcome } from "./gc/apply.ts";
 import { mayCollect } from "./may-collect.ts";
 import { readAllowlist } from "./project.ts";
 

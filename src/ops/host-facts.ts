@@ -7,7 +7,7 @@ import { type FreeSpace, freeSpace } from "../fs/free-space.ts";
 import { hostPaths } from "../tree/layout.ts";
 import type { Pin } from "../tree/pins.ts";
 import type { Context } from "./context.ts";
-import { gcLimits, viewTrees } from "./gc-roots.ts";
+import { gcLimits, viewTrees } from "./gc/roots.ts";
 import { readHolds } from "./hold.ts";
 
 /** A tree that is not current any more. */

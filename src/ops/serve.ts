@@ -1,16 +1,16 @@
 /** A store over HTTP. The protocol is in docs/reference/serve-api.md. */
 import { createServer, type IncomingMessage, type ServerResponse } from "node:http";
 import type { Store } from "../store/store.ts";
-import { createConnections } from "./serve-connections.ts";
-import { createHandler } from "./serve-handler.ts";
-import { type ListenPlace, listen } from "./serve-listen.ts";
-import { createListing } from "./serve-listing.ts";
-import { createBudget } from "./serve-memory.ts";
-import { createRootFeed } from "./serve-root.ts";
-import type { AccessEntry, ServeLimits } from "./serve-served.ts";
-import { createState } from "./serve-state.ts";
-import { createTlsFront } from "./serve-tls.ts";
-import type { Tokens } from "./serve-tokens.ts";
+import { createConnections } from "./serve/connections.ts";
+import { createHandler } from "./serve/handler.ts";
+import { type ListenPlace, listen } from "./serve/listen.ts";
+import { createListing } from "./serve/listing.ts";
+import { createBudget } from "./serve/memory.ts";
+import { createRootFeed } from "./serve/root.ts";
+import type { AccessEntry, ServeLimits } from "./serve/served.ts";
+import { createState } from "./serve/state.ts";
+import { createTlsFront } from "./serve/tls.ts";
+import type { Tokens } from "./serve/tokens.ts";
 
 export interface ServeOptions {
   store: Store;

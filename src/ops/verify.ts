@@ -7,9 +7,9 @@ import { type Finding, isDamage } from "../tree/finding.ts";
 import { type HostPaths, hostPaths } from "../tree/layout.ts";
 import type { Context } from "./context.ts";
 import { underInstallLock } from "./host-locks.ts";
-import { allFindings, type Examination, examine } from "./verify-examine.ts";
-import { applyRepair, type RepairOutcome, widen } from "./verify-repair.ts";
-import { planRepair, type RepairPlan } from "./verify-repair-plan.ts";
+import { allFindings, type Examination, examine } from "./verify/examine.ts";
+import { applyRepair, type RepairOutcome, widen } from "./verify/repair.ts";
+import { planRepair, type RepairPlan } from "./verify/repair-plan.ts";
 
 /** `unchecked`: nothing is damaged as far as can be told, but not everything could be compared. */
 export type VerifyResult = "sound" | "damaged" | "unchecked";

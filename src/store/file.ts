@@ -5,9 +5,9 @@
 import { isAbsolute } from "node:path";
 import { CspError } from "../core/errors.ts";
 import { quoted } from "../core/quote.ts";
-import { fileObjects } from "./file-objects.ts";
-import { createPlace } from "./file-place.ts";
-import { fileRoot } from "./file-root.ts";
+import { fileObjects } from "./file/objects.ts";
+import { createPlace } from "./file/place.ts";
+import { fileRoot } from "./file/root.ts";
 import { randomNonce, type Store, type StoreOptions } from "./store.ts";
 
 /**

@@ -1,9 +1,9 @@
 /** Stores behind HTTP: `csp serve`, with all that its store can do, or a plain copy of a directory store, to be read. */
-import { findMode, type Mode } from "./http-mode.ts";
-import { createHttpBlobs } from "./http-objects.ts";
-import { findToken, parseHttpAddress } from "./http-place.ts";
-import { createRemote } from "./http-request.ts";
-import { createHttpRoot, type ModeFinder, plainCopy } from "./http-root.ts";
+import { findMode, type Mode } from "./http/mode.ts";
+import { createHttpBlobs } from "./http/objects.ts";
+import { findToken, parseHttpAddress } from "./http/place.ts";
+import { createRemote } from "./http/request.ts";
+import { createHttpRoot, type ModeFinder, plainCopy } from "./http/root.ts";
 import { randomNonce, type Store, type StoreOptions } from "./store.ts";
 
 /** Opens `http(s)://host/path`. Throws CSP_STORE_ADDRESS, CSP_STORE_SETTINGS and CSP_CONFIG; makes no request. */

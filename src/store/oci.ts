@@ -1,12 +1,12 @@
 /** Stores in a repository of an OCI registry. */
-import { parseOciAddress } from "./oci-address.ts";
-import { createEnsureConfig } from "./oci-blobs.ts";
-import { createOciClient } from "./oci-client.ts";
-import { sha256 } from "./oci-manifest.ts";
-import { createOciObjects } from "./oci-objects.ts";
-import { probe } from "./oci-probe.ts";
-import { createOciRoot } from "./oci-root.ts";
-import { createTags } from "./oci-tags.ts";
+import { parseOciAddress } from "./oci/address.ts";
+import { createEnsureConfig } from "./oci/blobs.ts";
+import { createOciClient } from "./oci/client.ts";
+import { sha256 } from "./oci/manifest.ts";
+import { createOciObjects } from "./oci/objects.ts";
+import { probe } from "./oci/probe.ts";
+import { createOciRoot } from "./oci/root.ts";
+import { createTags } from "./oci/tags.ts";
 import type { Capabilities, Store, StoreOptions } from "./store.ts";
 
 /** For tests. */

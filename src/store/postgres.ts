@@ -2,14 +2,14 @@
  * A store in a Postgres database, in a schema of its own. One statement is one transaction, nothing is kept in a session and
  * nothing is prepared: a pooler may stand in between.
  */
-import { parsePostgresAddress } from "./postgres-address.ts";
-import { createPostgresBlobs } from "./postgres-blobs.ts";
-import { postgresCapabilities } from "./postgres-capabilities.ts";
-import { createPostgresClient } from "./postgres-client.ts";
-import { createConnections } from "./postgres-connections.ts";
-import { findPassword } from "./postgres-password.ts";
-import { createPostgresRoot } from "./postgres-root.ts";
-import { tlsOf } from "./postgres-tls.ts";
+import { parsePostgresAddress } from "./postgres/address.ts";
+import { createPostgresBlobs } from "./postgres/blobs.ts";
+import { postgresCapabilities } from "./postgres/capabilities.ts";
+import { createPostgresClient } from "./postgres/client.ts";
+import { createConnections } from "./postgres/connections.ts";
+import { findPassword } from "./postgres/password.ts";
+import { createPostgresRoot } from "./postgres/root.ts";
+import { tlsOf } from "./postgres/tls.ts";
 import { type Capabilities, randomNonce, type Store, type StoreOptions } from "./store.ts";
 
 const defaultLimits = { idleMs: 30_000, totalMs: 600_000 };

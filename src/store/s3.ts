@@ -1,13 +1,13 @@
 /** Stores in a bucket of S3 or of a service that speaks its protocol. */
 import { createHttp } from "../net/http.ts";
-import { parseS3Address } from "./s3-address.ts";
-import { s3Blobs } from "./s3-blobs.ts";
-import { createS3Client } from "./s3-client.ts";
-import { type CredentialWorld, createCredentialSource, findCredentials, noCredentials } from "./s3-credentials.ts";
-import { probe } from "./s3-probe.ts";
-import { readProfiles } from "./s3-profiles.ts";
-import { s3Root } from "./s3-root.ts";
-import { configuredEndpoint, configuredRegion, s3Http, s3Settings } from "./s3-settings.ts";
+import { parseS3Address } from "./s3/address.ts";
+import { s3Blobs } from "./s3/blobs.ts";
+import { createS3Client } from "./s3/client.ts";
+import { type CredentialWorld, createCredentialSource, findCredentials, noCredentials } from "./s3/credentials.ts";
+import { probe } from "./s3/probe.ts";
+import { readProfiles } from "./s3/profiles.ts";
+import { s3Root } from "./s3/root.ts";
+import { configuredEndpoint, configuredRegion, s3Http, s3Settings } from "./s3/settings.ts";
 import { type Capabilities, randomNonce, type Store, type StoreOptions } from "./store.ts";
 
 /**

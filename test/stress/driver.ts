@@ -6,7 +6,7 @@ import { join } from "node:path";
 import { isCspError } from "../../src/core/errors.ts";
 import { detectPlatform } from "../../src/fs/host-platform.ts";
 import type { Context } from "../../src/ops/context.ts";
-import { applyGc } from "../../src/ops/gc-apply.ts";
+import { applyGc } from "../../src/ops/gc/apply.ts";
 import { underInstallLock } from "../../src/ops/host-locks.ts";
 import { applyInstall, planInstall, readProject } from "../../src/ops/install.ts";
 import { returnToKnownTree } from "../../src/ops/return.ts";

@@ -1,8 +1,8 @@
 import type { CspError } from "../../core/errors.ts";
 import type { Context } from "../../ops/context.ts";
+import { openServeCache } from "../../ops/serve/cache.ts";
+import { isLocal } from "../../ops/serve/listen.ts";
 import { type Serving, startServing } from "../../ops/serve.ts";
-import { openServeCache } from "../../ops/serve-cache.ts";
-import { isLocal } from "../../ops/serve-listen.ts";
 import { openConfigured } from "../../ops/stores.ts";
 import { cached } from "../../store/cached.ts";
 import type { CommandModule } from "../command.ts";

@@ -1,5 +1,5 @@
+import type { RepairOutcome } from "../../ops/verify/repair.ts";
 import { planHostRepair, repairHost, type Verification, verifyHost } from "../../ops/verify.ts";
-import type { RepairOutcome } from "../../ops/verify-repair.ts";
 import { thingKey } from "../../tree/finding.ts";
 import type { CommandModule, CommonOptions } from "../command.ts";
 import { addStoreScope } from "../options.ts";

@@ -6,7 +6,7 @@ import { spawnSync } from "node:child_process";
 import { mkdirSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import type { Subprocess } from "bun";
-import { signedHeaders } from "../../../src/store/s3-sign.ts";
+import { signedHeaders } from "../../../src/store/s3/sign.ts";
 import { makeTemp, removeTree } from "../temp.ts";
 import { freePort, giveAway, tied } from "./postgres.ts";
 

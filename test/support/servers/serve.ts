@@ -1,7 +1,8 @@
 /** `csp serve` over any store, in the process of the test. */
+
+import type { AccessEntry, ServeLimits } from "../../../src/ops/serve/served.ts";
+import type { Tokens } from "../../../src/ops/serve/tokens.ts";
 import { startServing } from "../../../src/ops/serve.ts";
-import type { AccessEntry, ServeLimits } from "../../../src/ops/serve-served.ts";
-import type { Tokens } from "../../../src/ops/serve-tokens.ts";
 import { openHttpStore } from "../../../src/store/http.ts";
 import type { Store, StoreOptions } from "../../../src/store/store.ts";
 

@@ -4,7 +4,7 @@
  */
 import { mkdirSync, readdirSync, statfsSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
-import { applyGc } from "../../../src/ops/gc-apply.ts";
+import { applyGc } from "../../../src/ops/gc/apply.ts";
 import { day, everything, hour, makeHost } from "./host.ts";
 
 const host = makeHost();

@@ -12,7 +12,7 @@ import {
 import { dirname, join } from "node:path";
 import { createLockFile } from "../../../src/fs/lock.ts";
 import type { Context } from "../../../src/ops/context.ts";
-import type { GcOptions } from "../../../src/ops/gc-plan.ts";
+import type { GcOptions } from "../../../src/ops/gc/plan.ts";
 import { switchTo } from "../../../src/ops/switch.ts";
 import { blobPath, type HostPaths, hostPaths, instancePath, treePath } from "../../../src/tree/layout.ts";
 import { makeTemp, removeTree } from "../../support/temp.ts";

@@ -15,8 +15,8 @@ import {
 import { join } from "node:path";
 import { isCspError } from "../../../src/core/errors.ts";
 import { tryLock } from "../../../src/fs/lock.ts";
-import { applyGc } from "../../../src/ops/gc-apply.ts";
-import { planGc } from "../../../src/ops/gc-plan.ts";
+import { applyGc } from "../../../src/ops/gc/apply.ts";
+import { planGc } from "../../../src/ops/gc/plan.ts";
 import { leaseCurrent } from "../../../src/ops/lease.ts";
 import { blobPath, instancePath, leasePath, pinPath, treePath } from "../../../src/tree/layout.ts";
 import { day, digestOf, everything, type Host, hashOf, hour, idOf, makeHost, snapshot } from "./host.ts";

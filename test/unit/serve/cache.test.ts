@@ -2,7 +2,7 @@
 import { afterEach, beforeEach, describe, expect, test } from "bun:test";
 import { existsSync, mkdirSync, readdirSync, truncateSync, utimesSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
-import { openServeCache } from "../../../src/ops/serve-cache.ts";
+import { openServeCache } from "../../../src/ops/serve/cache.ts";
 import { cached } from "../../../src/store/cached.ts";
 import { unreachable } from "../../../src/store/failures.ts";
 import { createMemoryStore } from "../../../src/store/memory.ts";

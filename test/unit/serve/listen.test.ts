@@ -1,8 +1,8 @@
 /** Where the server listens. */
 import { afterEach, beforeEach, describe, expect, test } from "bun:test";
 import { existsSync, writeFileSync } from "node:fs";
+import { isLocal, parseListen } from "../../../src/ops/serve/listen.ts";
 import { startServing } from "../../../src/ops/serve.ts";
-import { isLocal, parseListen } from "../../../src/ops/serve-listen.ts";
 import { createMemoryStore } from "../../../src/store/memory.ts";
 import { makeTemp, removeTree } from "../../support/temp.ts";
 import { codeOf } from "../store/objects.ts";

@@ -2,7 +2,7 @@
 import { afterEach, beforeEach, describe, expect, test } from "bun:test";
 import { rmSync, writeFileSync } from "node:fs";
 import type { CspError } from "../../../src/core/errors.ts";
-import { openTokens } from "../../../src/ops/serve-tokens.ts";
+import { openTokens } from "../../../src/ops/serve/tokens.ts";
 import { createMemoryStore } from "../../../src/store/memory.ts";
 import type { Store } from "../../../src/store/store.ts";
 import { type ServedStore, serveOver } from "../../support/servers/serve.ts";

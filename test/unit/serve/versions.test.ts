@@ -1,7 +1,7 @@
 /** Versions of stores as entity tags. */
 import { expect, test } from "bun:test";
 import fc from "fast-check";
-import { tagOf, versionOf } from "../../../src/ops/serve-root-route.ts";
+import { tagOf, versionOf } from "../../../src/ops/serve/root-route.ts";
 import { createMemoryStore } from "../../../src/store/memory.ts";
 import type { Store } from "../../../src/store/store.ts";
 import { serveOver } from "../../support/servers/serve.ts";

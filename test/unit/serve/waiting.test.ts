@@ -1,7 +1,7 @@
 /** Waiting for a change, stores that fail behind the server, and stopping. */
 import { afterEach, describe, expect, test } from "bun:test";
 import { CspError } from "../../../src/core/errors.ts";
-import { createRootFeed } from "../../../src/ops/serve-root.ts";
+import { createRootFeed } from "../../../src/ops/serve/root.ts";
 import { unreachable } from "../../../src/store/failures.ts";
 import { createMemoryStore } from "../../../src/store/memory.ts";
 import type { RootState, Store } from "../../../src/store/store.ts";

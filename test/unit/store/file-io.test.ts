@@ -10,9 +10,9 @@ import {
   utimesSync,
   writeFileSync,
 } from "node:fs";
-import { fileFailure } from "../../../src/store/file-failures.ts";
-import { isTemporaryName, publishFile, writeTemporary } from "../../../src/store/file-io.ts";
-import { removeAbandoned } from "../../../src/store/file-janitor.ts";
+import { fileFailure } from "../../../src/store/file/failures.ts";
+import { isTemporaryName, publishFile, writeTemporary } from "../../../src/store/file/io.ts";
+import { removeAbandoned } from "../../../src/store/file/janitor.ts";
 import { makeTemp, removeTree } from "../../support/temp.ts";
 
 let temp: string;

@@ -1,7 +1,7 @@
 /** Addresses of registries, what they say with 401, and who may be given credentials. */
 import { describe, expect, test } from "bun:test";
-import { parseOciAddress } from "../../../src/store/oci-address.ts";
-import { mayHaveCredentials, parseChallenges, tokenService } from "../../../src/store/oci-challenge.ts";
+import { parseOciAddress } from "../../../src/store/oci/address.ts";
+import { mayHaveCredentials, parseChallenges, tokenService } from "../../../src/store/oci/challenge.ts";
 
 describe("an address", () => {
   test.each([

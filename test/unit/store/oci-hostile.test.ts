@@ -1,6 +1,6 @@
 /** Repositories whose contents are made to mislead: nothing is believed that does not fit. */
 import { afterAll, describe, expect, test } from "bun:test";
-import { manifestsOf } from "../../../src/store/oci-release.ts";
+import { manifestsOf } from "../../../src/store/oci/release.ts";
 import { type Fault, reply } from "../../support/fault-server.ts";
 import { bytesOf, codeOf, listed, newKey } from "./objects.ts";
 import { createFakes, digestOf, json, refusal } from "./oci-fakes.ts";

@@ -4,9 +4,9 @@ import { chmodSync, mkdirSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import fc from "fast-check";
 import type { CspError } from "../../../src/core/errors.ts";
-import { type PostgresAddress, parsePostgresAddress } from "../../../src/store/postgres-address.ts";
-import { findPassword, passwordIn } from "../../../src/store/postgres-password.ts";
-import { tlsOf } from "../../../src/store/postgres-tls.ts";
+import { type PostgresAddress, parsePostgresAddress } from "../../../src/store/postgres/address.ts";
+import { findPassword, passwordIn } from "../../../src/store/postgres/password.ts";
+import { tlsOf } from "../../../src/store/postgres/tls.ts";
 import { makeTemp, removeTree } from "../../support/temp.ts";
 import { codeOf } from "./objects.ts";
 

@@ -1,7 +1,7 @@
 /** Objects as rows of COPY: what is written is read, however it is cut, and nothing else is taken for an object. */
 import { expect, test } from "bun:test";
 import fc from "fast-check";
-import { decodeObject, encodeRows } from "../../../src/store/postgres-copy.ts";
+import { decodeObject, encodeRows } from "../../../src/store/postgres/copy.ts";
 import { bytesOf, expectSame } from "./objects.ts";
 
 const key = `blobs/${"a".repeat(128)}.${"b".repeat(32)}`;

@@ -2,8 +2,8 @@
 import { afterAll, afterEach, beforeAll, expect, test } from "bun:test";
 import { join } from "node:path";
 import type { CspError } from "../../../src/core/errors.ts";
-import { parsePostgresAddress } from "../../../src/store/postgres-address.ts";
-import { postgresFailure } from "../../../src/store/postgres-failures.ts";
+import { parsePostgresAddress } from "../../../src/store/postgres/address.ts";
+import { postgresFailure } from "../../../src/store/postgres/failures.ts";
 import { retrying } from "../../../src/store/retrying.ts";
 import type { Store, StoreOptions } from "../../../src/store/store.ts";
 import { meets } from "../../support/needs.ts";

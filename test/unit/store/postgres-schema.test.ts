@@ -1,6 +1,6 @@
 /** The tables of a store in Postgres: who makes them, who may use them, and what else may be found in them. */
 import { afterAll, afterEach, beforeAll, expect } from "bun:test";
-import { tableStatements } from "../../../src/store/postgres-schema.ts";
+import { tableStatements } from "../../../src/store/postgres/schema.ts";
 import type { Store } from "../../../src/store/store.ts";
 import { meets } from "../../support/needs.ts";
 import { type PostgresServer, startPostgres } from "../../support/servers/postgres.ts";

@@ -2,9 +2,9 @@
 import { describe, expect, test } from "bun:test";
 import { mkdirSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
-import { parseS3Address } from "../../../src/store/s3-address.ts";
-import { readProfiles } from "../../../src/store/s3-profiles.ts";
-import { configuredEndpoint, s3Settings, urlOf } from "../../../src/store/s3-settings.ts";
+import { parseS3Address } from "../../../src/store/s3/address.ts";
+import { readProfiles } from "../../../src/store/s3/profiles.ts";
+import { configuredEndpoint, s3Settings, urlOf } from "../../../src/store/s3/settings.ts";
 import { makeTemp, removeTree } from "../../support/temp.ts";
 
 function refusal(address: string): { code?: string; message: string; hint?: string } {

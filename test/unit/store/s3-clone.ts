@@ -1,6 +1,6 @@
 /** A service on loopback that resembles S3 as far as stores need it, and that a test can spoil: no signatures are checked. */
 import type { Server } from "bun";
-import { markHeader } from "../../../src/store/s3-blobs.ts";
+import { markHeader } from "../../../src/store/s3/blobs.ts";
 import type { Certificate } from "../../support/certificate.ts";
 
 export interface Seen {

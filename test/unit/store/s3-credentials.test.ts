@@ -3,11 +3,11 @@ import { afterEach, beforeEach, describe, expect, test } from "bun:test";
 import { mkdirSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { createHttp } from "../../../src/net/http.ts";
+import { type CredentialWorld, createCredentialSource, findCredentials } from "../../../src/store/s3/credentials.ts";
+import { commandWords } from "../../../src/store/s3/process.ts";
+import { parseSections, readProfiles } from "../../../src/store/s3/profiles.ts";
+import type { S3Credentials } from "../../../src/store/s3/sign.ts";
 import { openS3Store } from "../../../src/store/s3.ts";
-import { type CredentialWorld, createCredentialSource, findCredentials } from "../../../src/store/s3-credentials.ts";
-import { commandWords } from "../../../src/store/s3-process.ts";
-import { parseSections, readProfiles } from "../../../src/store/s3-profiles.ts";
-import type { S3Credentials } from "../../../src/store/s3-sign.ts";
 import { makeTemp, removeTree } from "../../support/temp.ts";
 import { startClone } from "./s3-clone.ts";
 

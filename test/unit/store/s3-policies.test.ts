@@ -1,7 +1,7 @@
 /** The policies of docs/stores/s3.md, tried at a real service: each role can do its work, and no more. */
 import { beforeAll, expect, test } from "bun:test";
+import { signedHeaders } from "../../../src/store/s3/sign.ts";
 import { openS3Store } from "../../../src/store/s3.ts";
-import { signedHeaders } from "../../../src/store/s3-sign.ts";
 import type { Store } from "../../../src/store/store.ts";
 import { type CephServer, hasCeph, sharedCeph } from "../../support/servers/ceph.ts";
 import { readPage } from "../docs/page.ts";

@@ -1,6 +1,6 @@
 /** Signatures, compared with the examples that AWS publishes for S3. */
 import { expect, test } from "bun:test";
-import { awsEncoded, type S3Credentials, signedHeaders, type Unsigned } from "../../../src/store/s3-sign.ts";
+import { awsEncoded, type S3Credentials, signedHeaders, type Unsigned } from "../../../src/store/s3/sign.ts";
 
 const example: S3Credentials = {
   accessKeyId: "AKIAIOSFODNN7EXAMPLE",

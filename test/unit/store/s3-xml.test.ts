@@ -1,7 +1,7 @@
 /** The XML reader: what S3 sends is read, and nothing in it can expand, recurse or surprise. */
 import { expect, test } from "bun:test";
 import fc from "fast-check";
-import { childOf, readXml, textOf } from "../../../src/store/s3-xml.ts";
+import { childOf, readXml, textOf } from "../../../src/store/s3/xml.ts";
 
 test("a listing", () => {
   const root = readXml(`<?xml version="1.0" encoding="UTF-8"?>
