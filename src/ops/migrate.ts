@@ -106,7 +106,8 @@ export async function applyMigration(
     const root = await holdSource(migration, canMark);
     if (root.moved !== undefined && root.moved.to !== options.to)
       throw refusalError(source, { refused: "moved", to: root.moved.to });
-    await holdTarget(migration, root);
+    // Nothing keeps any more what was copied under an intent that is gone.
+    if (await holdTarget(migration, root)) copies.clear();
     try {
       await copyAll(migration, root, copies);
       const generation = await commit(migration, root, copies);
@@ -152,15 +153,19 @@ function objectsOf({ releases }: StoreRoot): StoreKey[] {
   return [...releases.values()].map(({ object }) => object);
 }
 
-/** Sees to it that the target is the same store and that what is copied into it stays. */
-async function holdTarget({ ctx, source, target, id }: Migration, root: StoreRoot): Promise<void> {
+/** Sees to it that the target is the same store and that what is copied into it stays; true where only from now on. */
+async function holdTarget({ ctx, source, target, id }: Migration, root: StoreRoot): Promise<boolean> {
   await readTarget(target, root);
+  let anew = false;
   const empty = { bases: [], reused: [], fresh: [] };
   const held = await swapRoot(target, (now) => {
     const before = now ?? emptyRoot(root.store);
-    return before.intents.has(id) ? before : begin(before, ctx, id, empty);
+    if (before.intents.has(id)) return before;
+    anew = true;
+    return begin(before, ctx, id, empty);
   });
   if (isRefusal(held)) throw migrationError(source, target, held);
+  return anew;
 }
 
 function begin(root: StoreRoot, ctx: Context, id: string, claim: Claim): StoreRoot | Refusal {

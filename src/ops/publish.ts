@@ -163,35 +163,36 @@ async function move(publisher: Publisher, planned: PublishPlan): Promise<Publish
   if (planned.step === "nothing") return outcome;
   await requireWriters(publisher);
   const facts = { from: { release: planned.hash }, to: planned.channel, ...signature(publisher) };
-  const moved = await swapRoot(store, (root) => promote(root ?? planned.root, facts));
+  const moved = await swapRoot(store, (root) => (root === undefined ? { refused: "revoked" } : promote(root, facts)));
   return isRefusal(moved) ? moved : outcome;
 }
 
 async function publish(publisher: Publisher, planned: PublishPlan): Promise<PublishOutcome | Refusal> {
   const { ctx, store, allowlist, reader } = publisher;
   await requireWriters(publisher);
-  const id = await randomNonce();
-  const fresh = await drawKeys(publisher, planned);
-  const claim = {
-    bases: planned.chosen.bases,
-    reused: [...planned.chosen.reused.values()],
-    fresh: [...fresh.values()],
-  };
-  const begin = { id, purpose: "publish" as const, claim };
-  const begun = await swapRoot(store, (root) =>
-    beginIntent(root ?? planned.root, { ...begin, ...signature(publisher) }),
-  );
+  const { bases, reused } = planned.chosen;
+  let id = "";
+  let fresh: ReadonlyMap<Digest, StoreKey> = new Map();
+  const begun = await swapRoot(store, async (root = emptyRoot(planned.root.store)) => {
+    // Drawn for each swap anew: one that counted as refused may have stood, and collectors be about to delete its keys.
+    id = await randomNonce();
+    fresh = await drawKeys(publisher, planned);
+    const claim = { bases, reused: [...reused.values()], fresh: [...fresh.values()] };
+    return beginIntent(root, { id, purpose: "publish", claim, ...signature(publisher) });
+  });
   if (isRefusal(begun)) return begun;
 
   const keep = async (keys: readonly StoreKey[]): Promise<Refusal | undefined> => {
     const more = { bases: [], reused: [], fresh: keys };
-    const kept = await swapRoot(store, (root) => extendIntent(root ?? begun, { id, claim: more, at: ctx.now() }));
+    const kept = await swapRoot(store, (root) =>
+      root === undefined ? { refused: "revoked" } : extendIntent(root, { id, claim: more, at: ctx.now() }),
+    );
     return isRefusal(kept) ? kept : undefined;
   };
   const uploaded = await uploadBlobs(ctx, store, registrySource(ctx, allowlist), {
     needed: planned.needed,
     stored: storedBlobs(planned, reader),
-    uncertain: planned.chosen.reused,
+    uncertain: reused,
     fresh,
     keep: () => keep([]),
   });
@@ -200,12 +201,8 @@ async function publish(publisher: Publisher, planned: PublishPlan): Promise<Publ
   const blobs = new Map([...uploaded.blobs].sort(([one], [other]) => byteOrder(one, other)));
   const { hash, lockfile, platforms } = planned;
   const object = Buffer.from(formatReleaseObject({ hash, lockfile, platforms, blobs }));
-  const objectKey = await newKey(
-    store,
-    "releases",
-    new Bun.CryptoHasher("sha512").update(object).digest("hex"),
-    async () => object,
-  );
+  const digest = new Bun.CryptoHasher("sha512").update(object).digest("hex");
+  const objectKey = await newKey(store, "releases", digest, async () => object);
   const revoked = await keep([objectKey]);
   if (revoked !== undefined) return revoked;
   await store.blobs.put(objectKey, object);

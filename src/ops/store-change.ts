@@ -11,6 +11,8 @@ export interface ReadRoot {
   version: Version | undefined;
 }
 
+type Awaitable<T> = T | Promise<T>;
+
 /** How often somebody else may be first. */
 const attempts = 30;
 
@@ -24,23 +26,24 @@ export async function readRoot(store: Store): Promise<ReadRoot> {
 /**
  * Reads, makes the transition, and swaps its result in; again from the start where somebody else was first. Gives the root
  * that was swapped in, the very one that was read where the transition changes nothing, or its refusal. `transition` may run
- * often, so it has no effects but its result; it is given undefined for a store that holds nothing yet. Throws CSP_STORE_BUSY.
+ * often, so it has no effects but its result; it is given undefined for a store that holds nothing yet. A swap that counts as
+ * refused may have been done, and undone by others since. Throws CSP_STORE_BUSY.
  */
 export async function swapRoot(
   store: Store,
-  transition: (root: StoreRoot | undefined) => StoreRoot | Refusal,
+  transition: (root: StoreRoot | undefined) => Awaitable<StoreRoot | Refusal>,
 ): Promise<StoreRoot | Refusal>;
 export async function swapRoot(
   store: Store,
-  transition: (root: StoreRoot | undefined) => StoreRoot | MigrationRefusal,
+  transition: (root: StoreRoot | undefined) => Awaitable<StoreRoot | MigrationRefusal>,
 ): Promise<StoreRoot | MigrationRefusal>;
 export async function swapRoot(
   store: Store,
-  transition: (root: StoreRoot | undefined) => StoreRoot | MigrationRefusal,
+  transition: (root: StoreRoot | undefined) => Awaitable<StoreRoot | MigrationRefusal>,
 ): Promise<StoreRoot | MigrationRefusal> {
   for (let attempt = 0; attempt < attempts; attempt++) {
     const { root, version } = await readRoot(store);
-    const next = transition(root);
+    const next = await transition(root);
     if ("refused" in next || next === root) return next;
     if ((await store.root.swap(version, formatStoreRoot(next))) !== undefined) return next;
     await Bun.sleep(Math.min(1000, 5 * 2 ** attempt) * Math.random());

@@ -2,6 +2,7 @@
 import { CspError } from "../core/errors.ts";
 import type { LockfileHash } from "../core/lockfile-hash.ts";
 import { quoted } from "../core/quote.ts";
+import { judgeRoot } from "../core/store-protocol-reader.ts";
 import { parseStoreRoot, type Release, type StoreRoot } from "../core/store-root.ts";
 import type { Store } from "../store/store.ts";
 import type { SyncState } from "../tree/sync-state.ts";
@@ -97,8 +98,9 @@ async function follow(ctx: Context, store: Store, root: StoreRoot, to: string): 
 }
 
 function refuseOlder(store: Store, root: StoreRoot, seen: SyncState | undefined): void {
-  if (seen === undefined || (root.store === seen.store && root.generation >= seen.generation)) return;
-  const other = root.store !== seen.store;
+  const verdict = judgeRoot(root, seen);
+  if (seen === undefined || (verdict !== "older" && verdict !== "another")) return;
+  const other = verdict === "another";
   throw new CspError("CSP_STORE_OLDER", {
     message: other
       ? `there is another store at \`${store.address}\` than this host has synced with`
