@@ -6,10 +6,11 @@ import { afterAll, beforeAll, expect, test } from "bun:test";
 import { testNeeding } from "../support/needs.ts";
 import { chooseSeed, createRandom } from "../support/random.ts";
 import { hasCeph } from "../support/servers/ceph.ts";
+import { hasRegistry } from "../support/servers/docker-registry.ts";
 import { makeContents, type StoreContents } from "./contents.ts";
-import { inCeph, inPostgres, type Kind, served } from "./places.ts";
+import { inCeph, inPostgres, inRegistry, type Kind, served } from "./places.ts";
 import { countRequests, type Subject, tryStop, type Way, ways } from "./stops.ts";
-import { collector, host, importer, migrator, publisher, type Stage } from "./subjects.ts";
+import { collector, host, importer, lonePublisher, migrator, publisher, type Stage } from "./subjects.ts";
 import { createWorld, type World } from "./world.ts";
 
 const long = process.env.CSP_TEST_LONG === "1";
@@ -96,6 +97,21 @@ if (long) {
     async () => {
       const kind = await inCeph(world);
       for (const [, make] of subjects) await tryAll(kind, make, some);
+    },
+    limit,
+  );
+
+  (hasRegistry() ? test : test.skip)(
+    hasRegistry()
+      ? "a lone publisher to an OCI registry"
+      : "a lone publisher to an OCI registry (needs docker-registry)",
+    async () => {
+      const kind = await inRegistry(world);
+      try {
+        await tryAll(kind, lonePublisher, some);
+      } finally {
+        await kind.stop();
+      }
     },
     limit,
   );

@@ -81,6 +81,38 @@ export function publisher({ world, contents, kind, random }: Stage): Subject {
   };
 }
 
+/** Publishes twice where one writer is all that is allowed: nobody comes by but a host. */
+export function lonePublisher({ world, kind }: Stage): Subject {
+  return {
+    name: "csp publish, alone",
+    async prepare(gate) {
+      const place = await kind.place(gate, undefined);
+      const { store } = place;
+      await publish(world, store, world.projects[1] ?? "");
+      const hash = await hashOf(world, store, world.more);
+      const look = (when: string): Promise<void> => expectSound(world, store, when);
+      return {
+        args: ["publish", "--store", place.address, "-C", world.more],
+        others: async () => void (await syncHost(world, store, world.place())),
+        look,
+        async judge(outcome) {
+          await expectSuccess(outcome);
+          await expectChannel(store, "stable", hash);
+        },
+        async finish() {
+          await publish(world, store, world.more);
+          const again = await publish(world, store, world.more);
+          if (again.plan.step !== "nothing") throw new Error(`publishing once more does ${again.plan.step}`);
+          await expectChannel(store, "stable", hash);
+          await look("after all");
+          await syncHost(world, store, world.place());
+        },
+        stop: () => place.stop(),
+      };
+    },
+  };
+}
+
 /** Imports what is partly in a release, partly doomed and partly new. Somebody publishes nearly the same. */
 export function importer({ world, contents, kind, random }: Stage): Subject {
   return {
