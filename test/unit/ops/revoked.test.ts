@@ -1,7 +1,8 @@
-/** A key is claimed by one intent only, also where a swap counts as refused that was done, and where an intent was revoked. */
+/** Publications and migrations that pause for days in the worst moment, while collectors take them for dead. */
 import { afterAll, beforeAll, expect, test } from "bun:test";
 import type { StoreKey } from "../../../src/core/store-key.ts";
 import type { Context } from "../../../src/ops/context.ts";
+import { applyMigration } from "../../../src/ops/migrate.ts";
 import { applyPublish } from "../../../src/ops/publish.ts";
 import { readRoot } from "../../../src/ops/store-change.ts";
 import { applyStoreGc } from "../../../src/ops/store-gc.ts";
@@ -13,10 +14,14 @@ import { createHost, type TestHost } from "../verify/host.ts";
 let host: TestHost;
 
 beforeAll(async () => {
-  host = await createHost([{ name: "one", version: "1.0.0", files: { "index.js": "" } }]);
-  await host.install("packages:\n  one: 1.0.0\n");
+  host = await createHost(["one", "two"].map((name) => ({ name, version: "1.0.0", files: { "index.js": "" } })));
 });
 afterAll(() => host[Symbol.asyncDispose]());
+
+const publishes = async (store: Store, name: string, channel = "stable"): Promise<void> => {
+  await host.install(`packages:\n  ${name}: 1.0.0\n`);
+  await applyPublish(host.ctx, store, { channel, reason: undefined });
+};
 
 /** Collects without patience. Each deletion is done, and told to `twice`, who may do it once more, later. */
 async function collect(ctx: Context, store: Store, twice: (key: StoreKey) => void): Promise<void> {
@@ -47,7 +52,7 @@ test("a publication that paused after its first swap, whose answer was lost, doe
       },
     },
   };
-  await applyPublish(host.ctx, paused, { channel: "stable", reason: undefined });
+  await publishes(paused, "one");
   expect(late).toHaveLength(1);
   for (const key of late) await store.blobs.delete(key);
   expect(await verifyStore(host.ctx, store)).toMatchObject({ result: "sound", findings: [] });
@@ -55,7 +60,7 @@ test("a publication that paused after its first swap, whose answer was lost, doe
 
 test("a publication into a store that was emptied meanwhile does not bring back what it had read", async () => {
   const store = createMemoryStore();
-  await applyPublish(host.ctx, store, { channel: "stable", reason: undefined });
+  await publishes(store, "one");
   let emptied: Store | undefined;
   const now = (): Store => emptied ?? store;
   const swept: Store = {
@@ -74,7 +79,33 @@ test("a publication into a store that was emptied meanwhile does not bring back 
       put: (key, bytes) => now().blobs.put(key, bytes),
     },
   };
-  await applyPublish(host.ctx, swept, { channel: "canary", reason: undefined });
+  await publishes(swept, "one", "canary");
   expect([...((await readRoot(now())).root?.channels.keys() ?? [])]).toEqual(["canary"]);
   expect(await verifyStore(host.ctx, now())).toMatchObject({ result: "sound", findings: [] });
+});
+
+test("a migration whose intent was revoked between two rounds copies anew what was collected", async () => {
+  const source = createMemoryStore("memory:source");
+  const target = createMemoryStore("memory:target");
+  await publishes(source, "one");
+  await publishes(source, "two");
+  let swaps = 0;
+  const busy: Store = {
+    ...source,
+    root: {
+      ...source.root,
+      async swap(expected, text) {
+        // The first is the intent, the second would be the mark.
+        if (++swaps === 2) {
+          await publishes(source, "one", "canary");
+          await collect(host.ctx, target, () => {});
+        }
+        return source.root.swap(expected, text);
+      },
+    },
+  };
+  const { rounds, marked } = await applyMigration(host.ctx, busy, target, { concurrency: 2, to: target.address });
+  expect({ rounds, marked }).toEqual({ rounds: 2, marked: true });
+  expect((await readRoot(target)).root?.releases.size).toBe(2);
+  expect(await verifyStore(host.ctx, target)).toMatchObject({ result: "sound", findings: [] });
 });
