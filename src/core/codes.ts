@@ -67,7 +67,6 @@ const table = {
   CSP_STORE_EMPTY: { exit: 2, meaning: "nothing was published to the store yet" },
   CSP_STORE_MOVED: { exit: 2, meaning: "the store was moved to another address" },
   CSP_STORE_OLDER: { exit: 5, meaning: "the store shows an older state than this host has seen" },
-  CSP_STORE_UNSAFE: { exit: 2, meaning: "the store cannot keep several writers apart" },
   CSP_CHANNEL_UNKNOWN: { exit: 2, meaning: "the store has no channel of that name" },
   CSP_RELEASE_UNKNOWN: { exit: 2, meaning: "the store has no such release, or more than one" },
   CSP_PUBLISH_REVOKED: { exit: 75, meaning: "a collection took a publication for abandoned and revoked it" },

@@ -2,6 +2,7 @@
  * One HTTP request with its whole answer, within limits: silence, duration, length. Redirects, credentials, retries and the
  * meaning of a status are the caller's.
  */
+import { joined } from "./join.ts";
 import { createWatchdog, type TimeLimits, type Watch } from "./watchdog.ts";
 
 export interface HttpRequest {
@@ -128,18 +129,6 @@ export function announcedLength(headers: Headers): number | undefined {
 function tooLong(request: HttpRequest, watch: Watch): HttpFailure {
   watch.abort();
   return { failed: "too long", text: `sends more than ${request.maxBytes} bytes` };
-}
-
-function joined(chunks: readonly Uint8Array[], length: number): Uint8Array {
-  const [only] = chunks;
-  if (chunks.length === 1 && only && only.buffer.byteLength === length) return only;
-  const whole = new Uint8Array(length);
-  let offset = 0;
-  for (const chunk of chunks) {
-    whole.set(chunk, offset);
-    offset += chunk.byteLength;
-  }
-  return whole;
 }
 
 /** Errors of `fetch` are told by their code alone: their text may quote whole URLs. */

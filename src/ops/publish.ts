@@ -85,7 +85,7 @@ export function planPublish(ctx: Context, store: Store, options: PublishOptions)
   return plan(prepare(ctx, store, options));
 }
 
-/** Publishes; throws CSP_STORE_MOVED, CSP_STORE_READ_ONLY, CSP_STORE_UNSAFE, CSP_PUBLISH_REVOKED and what requests throw. */
+/** Publishes; throws CSP_STORE_MOVED, CSP_STORE_READ_ONLY, CSP_PUBLISH_REVOKED and what requests throw. */
 export async function applyPublish(ctx: Context, store: Store, options: PublishOptions): Promise<PublishOutcome> {
   const publisher = prepare(ctx, store, options);
   for (let attempt = 1; ; attempt++) {

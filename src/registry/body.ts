@@ -1,5 +1,6 @@
 /** Reading a body within limits. */
 import { gunzipSync } from "node:zlib";
+import { joined } from "../net/join.ts";
 import { badAnswer, unreachable } from "./failures.ts";
 import { type Answer, type Failed, interrupted, type Question, type RequestContext } from "./request.ts";
 
@@ -38,18 +39,6 @@ export async function readBody(
     return { failure: unreachable(question.subject, url, problem), retryAfterMs: undefined };
   }
   return { value: joined(chunks, length) };
-}
-
-function joined(chunks: readonly Uint8Array[], length: number): Uint8Array {
-  const [only] = chunks;
-  if (chunks.length === 1 && only && only.buffer.byteLength === length) return only;
-  const whole = new Uint8Array(length);
-  let offset = 0;
-  for (const chunk of chunks) {
-    whole.set(chunk, offset);
-    offset += chunk.byteLength;
-  }
-  return whole;
 }
 
 /** The body as it arrives, with the same limits; a failure is an error of the stream. */
