@@ -50,7 +50,7 @@ function walk(seed: number, variant: Variant, requests: number): Told {
   for (let i = 0; i < 2; i++) collectAll();
   const { damage } = world;
   const rest = damage === undefined ? findRest(world) : undefined;
-  if (seed % 50 === 0) checkTexts(world);
+  if (seed % 50 === 0 && Object.keys(variant).length === 0) checkTexts(world);
   return { damage, rest, generations: source.root?.generation ?? 0, isMoved: source.root?.moved !== undefined };
 }
 
