@@ -29,7 +29,7 @@ import { randomNonce, type Store } from "../store/store.ts";
 import { requireChannelName } from "./channel-name.ts";
 import type { Context } from "./context.ts";
 import { readProject } from "./install.ts";
-import { fileNames } from "./project.ts";
+import { fileNames, type ReadLockfile } from "./project.ts";
 import { uploadBlobs } from "./publish-upload.ts";
 import { registrySource } from "./source.ts";
 import { readRoot, swapRoot } from "./store-change.ts";
@@ -74,6 +74,7 @@ interface Publisher {
   store: Store;
   options: PublishOptions;
   allowlist: Allowlist;
+  locked: ReadLockfile;
   reader: ReferenceReader;
 }
 
@@ -106,13 +107,12 @@ export async function applyPublish(ctx: Context, store: Store, options: PublishO
 
 function prepare(ctx: Context, store: Store, options: PublishOptions): Publisher {
   requireChannelName(options.channel);
-  const { allowlist } = readProject(ctx, { frozen: true });
-  return { ctx, store, options, allowlist, reader: createReferenceReader(store) };
-}
-
-async function plan({ ctx, store, options, reader }: Publisher): Promise<PublishPlan> {
   const { allowlist, locked } = readProject(ctx, { frozen: true });
   if (locked === undefined) throw new Error("a frozen project without a lockfile");
+  return { ctx, store, options, allowlist, locked, reader: createReferenceReader(store) };
+}
+
+async function plan({ ctx, store, options, allowlist, locked, reader }: Publisher): Promise<PublishPlan> {
   const needed = neededBlobs(buildGraph(locked.lockfile, fileNames(ctx).lockfile), allowlist.platforms);
   const hash = lockfileHash(locked.lockfile);
   const platforms = (allowlist.platforms ?? []).map(platformName).sort(byteOrder);
