@@ -1,7 +1,7 @@
 /** An ext4 file system in a file, whose power can be cut. Needs root and loop devices. */
 import { dlopen, ptr } from "bun:ffi";
 import { spawnSync } from "node:child_process";
-import { closeSync, constants, existsSync, mkdirSync, openSync, rmSync } from "node:fs";
+import { closeSync, constants, existsSync, mkdirSync, openSync, renameSync, rmSync } from "node:fs";
 import { join } from "node:path";
 import { makeTemp } from "./temp.ts";
 
@@ -37,7 +37,11 @@ export function createLoopDisk(folder: string, megabytes = 48): LoopDisk {
   const mount = (): void => run("mount", "-o", "loop", image, mountPoint);
   const unmount = (): void => run("umount", mountPoint);
   mount();
-  const copy = (from: string, to: string): void => run("cp", "--sparse=always", from, to);
+  // Always a new file: a mount that somebody's own namespace holds on to must not be found again under the old one.
+  const copy = (from: string, to: string): void => {
+    run("cp", "--sparse=always", from, `${to}.new`);
+    renameSync(`${to}.new`, to);
+  };
   return {
     mountPoint,
     save() {
@@ -53,6 +57,7 @@ export function createLoopDisk(folder: string, megabytes = 48): LoopDisk {
     cut(mode) {
       cutPower(mountPoint, mode);
       unmount();
+      copy(image, image);
       mount();
     },
     remove() {
