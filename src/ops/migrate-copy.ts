@@ -38,7 +38,7 @@ export interface Migration {
   totals: Copied;
 }
 
-const bytesInFlight = 64 * 1024 * 1024;
+const bytesInFlight = 24 * 1024 * 1024;
 /** How often keys may have been collected between the choice and the claim. */
 const attempts = 10;
 

@@ -48,6 +48,17 @@ export interface SyncOutcome {
 
 /** Plans a sync: asks the store for its root and, where the tree is not here, for the release. Changes nothing. */
 export async function planSync(ctx: Context, store: Store, options: SyncOptions): Promise<SyncPlan> {
+  const found = await look(ctx, store, options);
+  return "step" in found ? found : planBuild(ctx, found, options);
+}
+
+/** A release whose tree is not here. */
+interface Wanted {
+  target: SyncTarget;
+  release: CheckedRelease;
+}
+
+async function look(ctx: Context, store: Store, options: SyncOptions): Promise<SyncPlan | Wanted> {
   const paths = hostPaths(ctx.dataRoot);
   const seen = readSyncState(paths);
   const target = await findTarget(ctx, store, seen, options);
@@ -56,9 +67,16 @@ export async function planSync(ctx: Context, store: Store, options: SyncOptions)
   // Where nothing changed in the store and yet the tree is not here, the root is needed after all.
   const whole = target.release === undefined ? await findTarget(ctx, store, seen, options, { fresh: true }) : target;
   if (whole.release === undefined) throw new Error("a release that was asked for is not there");
-  const release = await readRelease(whole.store, whole.hash, whole.release);
+  return { target: whole, release: await readRelease(whole.store, whole.hash, whole.release) };
+}
+
+function planBuild(
+  ctx: Context,
+  { target, release }: Wanted,
+  options: SyncOptions,
+): SyncPlan & { build: NonNullable<SyncPlan["build"]> } {
   const host = planRelease(ctx, release, options);
-  return { step: "build", target: whole, from: host.from, hold: undefined, build: { release, host }, tree: undefined };
+  return { step: "build", target, from: host.from, hold: undefined, build: { release, host }, tree: undefined };
 }
 
 /** What can be told without the release. */
@@ -103,9 +121,9 @@ function planRelease(ctx: Context, { object, lockfile }: CheckedRelease, options
 export async function applySync(ctx: Context, store: Store, options: SyncOptions): Promise<SyncOutcome> {
   for (let attempt = 1; ; attempt++) {
     try {
-      const plan = await planSync(ctx, store, options);
-      const outcome = await applyPlan(ctx, plan, options);
-      if (plan.target.changed) await remember(ctx, plan.target);
+      const found = await look(ctx, store, options);
+      const outcome = await ("step" in found ? applyHere(ctx, found, options) : build(ctx, found, options));
+      if (found.target.changed) await remember(ctx, found.target);
       return outcome;
     } catch (error) {
       // A collection of the store, or of this host, may have been faster; then the next look shows it.
@@ -115,16 +133,18 @@ export async function applySync(ctx: Context, store: Store, options: SyncOptions
   }
 }
 
-async function applyPlan(ctx: Context, plan: SyncPlan, options: SyncOptions): Promise<SyncOutcome> {
-  const { target, build } = plan;
-  const { reason } = options;
-  if (build !== undefined) {
-    const source = releaseSource(target.store, build.release);
-    const host = await underInstallLock(ctx, () =>
-      applyHost(ctx, planRelease(ctx, build.release, options), source, [], reason),
-    );
+/** Planned under the lock, once: nobody else changes this host meanwhile. */
+function build(ctx: Context, wanted: Wanted, options: SyncOptions): Promise<SyncOutcome> {
+  const source = releaseSource(wanted.target.store, wanted.release);
+  return underInstallLock(ctx, async () => {
+    const plan = planBuild(ctx, wanted, options);
+    const host = await applyHost(ctx, plan.build.host, source, [], options.reason);
     return { plan, host, switched: host.switched };
-  }
+  });
+}
+
+async function applyHere(ctx: Context, plan: SyncPlan, { reason }: SyncOptions): Promise<SyncOutcome> {
+  const { target } = plan;
   if (plan.step !== "switch") return { plan, host: undefined, switched: false };
   await onSteadyHost(ctx, (paths) => {
     if (wholeTree(ctx, paths, target.hash) === undefined) {
